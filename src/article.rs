@@ -1,0 +1,187 @@
+//! An article: what one file says, understood and checked, before anything is known of other files.
+//!
+//! This room reads bytes and gives values. It knows no folder, no clock, no ledger and no feed.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use crate::problem::Problem;
+
+pub mod date;
+pub mod front_matter;
+pub mod markdown;
+pub mod text;
+
+pub use date::Date;
+
+/// A file as it was read.
+#[derive(Debug, Clone)]
+pub struct Source<'a> {
+    /// Path inside the articles folder, `/` between segments; bytes that are not UTF-8 percent-encoded.
+    pub path: &'a str,
+    /// All that stands in the file.
+    pub bytes: &'a [u8],
+}
+
+/// What of the configuration changes how a file is understood.
+#[derive(Debug, Clone)]
+pub struct Dialect {
+    /// The zone of dates that are written without one.
+    pub zone: Tz,
+    /// `[authors.KEY]` of the configuration, by key.
+    pub authors: BTreeMap<String, Person>,
+}
+
+/// Somebody who wrote an article.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Person {
+    /// The name that readers see; never empty.
+    pub name: String,
+    /// A mail address, without `mailto:`.
+    pub email: Option<String>,
+    /// An absolute http(s) URL.
+    pub url: Option<String>,
+}
+
+/// How the body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Markup {
+    /// `CommonMark` with tables, footnotes, strikethrough and task lists.
+    Markdown,
+    /// HTML: a fragment or a whole page.
+    Html,
+    /// Plain text.
+    Text,
+}
+
+/// The text of an article as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    /// How it is written.
+    pub markup: Markup,
+    /// The source after the front matter, line ends as `\n`, no byte order mark.
+    pub source: String,
+    /// The line of the file at which it begins, counted from 1.
+    pub line: u32,
+}
+
+/// Where a title was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TitleFrom {
+    /// Declared in the front matter.
+    Head,
+    /// The first `<h1>` or `#` of the body.
+    Heading,
+    /// HTML's `<title>`.
+    Page,
+    /// The first line of a plain text.
+    Line,
+    /// The name of the file.
+    FileName,
+    /// The first sentence of the text.
+    Sentence,
+}
+
+/// A title, as plain text: trimmed, white space folded, no control characters, never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Title {
+    /// The words.
+    pub text: String,
+    /// Where they were found.
+    pub from: TitleFrom,
+}
+
+/// Whether the article is for the public.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Visibility {
+    /// In feeds and on a page.
+    Public,
+    /// On a page, but in no feed (`feed: false` and its kin).
+    PageOnly,
+    /// Nowhere.
+    Draft,
+}
+
+/// Something to play or fetch that belongs to an article.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Enclosure {
+    /// As written: a reference to an asset, or an absolute URL.
+    pub href: String,
+    /// Length in bytes, if declared.
+    pub length: Option<u64>,
+    /// MIME type, if declared.
+    pub mime: Option<String>,
+}
+
+/// What one file says.
+#[derive(Debug, Clone)]
+pub struct Article {
+    /// Path inside the articles folder, as in [`Source::path`].
+    pub path: String,
+    /// The id that the author declared, trimmed, never empty, as written.
+    pub id: Option<String>,
+    /// `None` for a note: at most 280 characters and nothing that could be a title.
+    pub title: Option<Title>,
+    /// From the front matter, else from names and paths; without either the ledger decides.
+    pub published: Option<Date>,
+    /// As declared.
+    pub updated: Option<Date>,
+    /// As declared: from this instant on the article is gone.
+    pub expires: Option<Date>,
+    /// Whether the article is for the public.
+    pub visibility: Visibility,
+    /// The article's own URL as declared (`url`, `permalink`, `path`, or a `link` or `canonical`
+    /// that leads to our own host is found out later): absolute, root-relative or relative.
+    pub url: Option<String>,
+    /// The last segment of the URL, as declared.
+    pub slug: Option<String>,
+    /// `canonical_url`, `canonical`, as declared.
+    pub canonical: Option<String>,
+    /// Former URLs, as declared.
+    pub aliases: Vec<String>,
+    /// For a link post: the absolute http(s) URL that it is about (`external_url`, `link_url`, `link_to`).
+    pub external_url: Option<String>,
+    /// `link`, as declared: the article's URL if it is relative or on our own host, else a link post's target.
+    pub link: Option<String>,
+    /// In the order of the file, each once, none empty.
+    pub tags: Vec<String>,
+    /// In the order of the file, each once, none empty.
+    pub categories: Vec<String>,
+    /// In the order of the file, each once.
+    pub authors: Vec<Person>,
+    /// As declared, or what stands before `<!-- more -->`: plain text or HTML as written, not empty.
+    pub summary: Option<String>,
+    /// The image that stands for the article: a reference to an asset, or an absolute URL.
+    pub image: Option<String>,
+    /// In the order of the file.
+    pub enclosures: Vec<Enclosure>,
+    /// A language tag (BCP 47) in its usual case, `en-GB`; `None` means the folder's or the site's.
+    pub language: Option<String>,
+    /// The text.
+    pub body: Body,
+    /// What counts as a change of the article (`articles.md`, Identity): hexadecimal.
+    pub digest: String,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// An article; [`Visibility`] says whether it is for the public.
+    Article(Box<Article>),
+    /// Not understood well enough to publish; an earlier version of it may stay.
+    Broken,
+    /// No text at all: an editor in the middle of saving; an earlier version of it may stay.
+    Empty,
+    /// Not an article (only a redirect, say).
+    Other,
+}
+
+/// Understands one file.
+///
+/// Never panics and never fails as a whole: what cannot be understood is a [`Problem`] with a line.
+#[must_use]
+pub fn parse(_source: &Source<'_>, _dialect: &Dialect) -> (Outcome, Vec<Problem>) {
+    (Outcome::Broken, Vec::new())
+}
