@@ -185,3 +185,5 @@ pub enum Outcome {
 pub fn parse(_source: &Source<'_>, _dialect: &Dialect) -> (Outcome, Vec<Problem>) {
     (Outcome::Broken, Vec::new())
 }
+pub mod location;
+pub mod language;

@@ -1,0 +1,196 @@
+//! `tidings.toml`: what was typed ([`raw`]) becomes what is meant ([`Config`]), or a clear refusal.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+use url::Url;
+
+use crate::article::Dialect;
+use crate::edition::Kind;
+use crate::feed::{Content, FeedSpec};
+use crate::problem::Problem;
+use crate::site::{Permalink, Site};
+
+mod keys;
+mod person;
+mod quantity;
+pub mod raw;
+
+pub use raw::Raw;
+
+/// The name of the file.
+pub const FILE: &str = "tidings.toml";
+
+/// The address that stands in when none is set.
+pub const DEFAULT_BASE_URL: &str = "http://localhost:8080/";
+
+/// Everything that can be set, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What the file is called in messages.
+    pub name: String,
+    /// The site.
+    pub site: Site,
+    /// How files are understood.
+    pub dialect: Dialect,
+    /// The folder of articles.
+    pub articles: PathBuf,
+    /// The folder of documents.
+    pub feeds: PathBuf,
+    /// The file of ids and dates.
+    pub ledger: PathBuf,
+    /// Every feed there is to be; the main feed first.
+    pub specs: Vec<FeedSpec>,
+    /// A file under the articles folder that is the site's icon, if it is not given as a URL.
+    pub icon_asset: Option<String>,
+    /// Whether a base URL is set anywhere.
+    pub has_base_url: bool,
+}
+
+impl Config {
+    /// The folder of what may be lost: beside the ledger.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.ledger.parent().unwrap_or(Path::new("")).join(".tidings")
+    }
+
+    /// Finds the meaning of what was typed. `raw` is already overridden by environment and options; `home` is the
+    /// folder of the file, or the working folder.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each as a problem with file and, where it is known, line.
+    pub fn resolve(raw: &Raw, name: &str, home: &Path) -> Result<Self, Vec<Problem>> {
+        let mut refusals = Refusals { name, text: &raw.source, found: raw.unbuilt(name) };
+        let folder = home.canonicalize().unwrap_or_else(|_| home.to_owned());
+        let folder = folder.file_name().map_or_else(|| "Feed".to_owned(), |name| name.to_string_lossy().into_owned());
+        let title = non_empty(raw.title.as_deref()).unwrap_or(&folder).to_owned();
+        let base = refusals.take("base_url", base_url(raw.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL)));
+        let zone = refusals.take("time_zone", time_zone(raw.time_zone.as_deref().unwrap_or("UTC")));
+        let language = refusals.take("language", language(raw.language.as_deref().unwrap_or("en")));
+        let authors = refusals.take("authors", person::table(&raw.authors));
+        let author = non_empty(raw.author.as_deref())
+            .map(|author| authors.as_ref().and_then(|known| known.get(author)).cloned().map_or_else(|| person::parse(author), Ok));
+        let author = refusals.take("author", author.transpose());
+        let permalink = non_empty(raw.permalink.as_deref()).map(Permalink::parse).transpose();
+        let permalink = refusals.take("permalink", permalink);
+        let ttl = refusals.take("fresh", quantity::minutes(raw.serve.fresh.as_deref().unwrap_or("30 minutes")));
+        let main = refusals.take("defaults", main_feed(&title, &raw.defaults));
+        let (Some(base), Some(zone), Some(language), Some(authors), Some(author), Some(permalink), Some(ttl), Some(main), []) =
+            (base, zone, language, authors, author, permalink, ttl, main, refusals.found.as_slice())
+        else {
+            return Err(refusals.found);
+        };
+        let icon = non_empty(raw.icon.as_deref()).map(str::to_owned);
+        let icon_url = icon.as_deref().and_then(crate::link::canonical);
+        let path = |text: Option<&PathBuf>, default: &str| home.join(text.map_or(Path::new(default), PathBuf::as_path));
+        Ok(Self {
+            name: name.to_owned(),
+            dialect: Dialect { zone, authors },
+            articles: path(raw.articles.as_ref(), "articles"),
+            feeds: path(raw.feeds.as_ref(), "feeds"),
+            ledger: path(raw.ledger.as_ref(), "ledger.jsonl"),
+            specs: vec![main],
+            icon_asset: icon.filter(|_| icon_url.is_none()).map(|icon| icon.trim_start_matches('/').to_owned()),
+            has_base_url: raw.base_url.is_some(),
+            site: Site {
+                base,
+                description: non_empty(raw.description.as_deref()).unwrap_or(&title).to_owned(),
+                title,
+                language,
+                zone,
+                author,
+                copyright: non_empty(raw.copyright.as_deref()).map(str::to_owned),
+                icon: icon_url,
+                permalink,
+                ttl,
+            },
+        })
+    }
+}
+
+/// Collects what is wrong instead of stopping at the first.
+struct Refusals<'a> {
+    name: &'a str,
+    text: &'a str,
+    found: Vec<Problem>,
+}
+
+impl Refusals<'_> {
+    /// `Err` holds what is wrong, and after a `; ` what to do.
+    fn take<T>(&mut self, key: &str, value: Result<T, String>) -> Option<T> {
+        value
+            .map_err(|message| {
+                let (what, remedy) = message.split_once("; ").unwrap_or((&message, ""));
+                let problem = Problem::error(self.name, format!("`{key}`: {what}")).remedy(remedy);
+                self.found.push(problem.at(keys::line(self.text, key)));
+            })
+            .ok()
+    }
+}
+
+fn non_empty(text: Option<&str>) -> Option<&str> {
+    text.map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn base_url(text: &str) -> Result<Url, String> {
+    let example = "write it like `https://example.org/` or `https://example.org/blog/`";
+    let mut url = Url::parse(text.trim()).map_err(|error| format!("`{text}` is no URL: {error}; {example}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
+        return Err(format!("`{text}` is no address on the web; {example}"));
+    }
+    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+        return Err(format!("`{text}` has a query, a fragment or a user name; {example}"));
+    }
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    Ok(url)
+}
+
+fn time_zone(text: &str) -> Result<Tz, String> {
+    text.trim().parse().map_err(|_| format!("`{text}` is no time zone; use an IANA name, such as `Europe/Berlin`"))
+}
+
+fn language(text: &str) -> Result<String, String> {
+    crate::article::language::tag(text)
+        .ok_or_else(|| format!("`{text}` is no language tag; use one like `en`, `de` or `pt-BR`"))
+}
+
+fn main_feed(title: &str, defaults: &raw::Defaults) -> Result<FeedSpec, String> {
+    let limit = defaults.limit.unwrap_or(30);
+    if limit == 0 {
+        return Err("`limit` is 0; a feed shows at least one entry".to_owned());
+    }
+    let content = match defaults.content.as_deref().unwrap_or("both") {
+        "both" => Content::Both,
+        "full" => Content::Full,
+        "summary" => Content::Summary,
+        other => return Err(format!("`content = \"{other}\"` is unknown; use `both`, `full` or `summary`")),
+    };
+    let max_age = non_empty(defaults.max_age.as_deref()).map(quantity::duration).transpose()?;
+    let max_age = max_age.map(TimeDelta::from_std).transpose().map_err(|error| format!("`max_age`: {error}"))?;
+    Ok(FeedSpec {
+        name: String::new(),
+        title: title.to_owned(),
+        limit,
+        max_age,
+        max_bytes: defaults.max_bytes.as_ref().map_or(Ok(512 << 10), raw::Size::bytes)?,
+        content,
+        formats: formats(defaults.formats.as_deref())?,
+    })
+}
+
+fn formats(names: Option<&[String]>) -> Result<Vec<Kind>, String> {
+    let Some(names) = names else { return Ok(vec![Kind::Rss, Kind::Atom, Kind::Json]) };
+    let known = BTreeMap::from([("rss", Kind::Rss), ("atom", Kind::Atom), ("json", Kind::Json)]);
+    if let Some(unknown) = names.iter().find(|name| !known.contains_key(name.as_str())) {
+        return Err(format!("the format `{unknown}` is unknown; use `rss`, `atom` and `json`"));
+    }
+    if names.is_empty() {
+        return Err("`formats` is empty; name at least one of `rss`, `atom` and `json`".to_owned());
+    }
+    let named = |name: &str| names.iter().any(|other| other == name);
+    Ok(["rss", "atom", "json"].into_iter().filter(|name| named(name)).filter_map(|name| known.get(name).copied()).collect())
+}

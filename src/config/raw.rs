@@ -1,0 +1,140 @@
+//! `tidings.toml` as it was typed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{keys, quantity};
+use crate::problem::Problem;
+
+/// Every key, none resolved; [`Config::resolve`](super::Config::resolve) finds the meaning.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the keys are documented where users look for them: in the README")]
+pub struct Raw {
+    pub base_url: Option<String>,
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub language: Option<String>,
+    pub time_zone: Option<String>,
+    pub author: Option<String>,
+    pub copyright: Option<String>,
+    pub icon: Option<String>,
+    pub articles: Option<PathBuf>,
+    pub feeds: Option<PathBuf>,
+    pub ledger: Option<PathBuf>,
+    pub permalink: Option<String>,
+    pub encoding: Option<String>,
+    pub hubs: Vec<String>,
+    pub authors: BTreeMap<String, Author>,
+    pub defaults: Defaults,
+    pub feed: Vec<toml::Table>,
+    pub podcast: Option<toml::Table>,
+    pub hub: Option<toml::Table>,
+    pub serve: Serve,
+    /// The text of the file, for the lines of messages.
+    #[serde(skip)]
+    pub source: String,
+}
+
+/// `[authors.KEY]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "see `Raw`")]
+pub struct Author {
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub url: Option<String>,
+}
+
+/// `[defaults]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "see `Raw`")]
+pub struct Defaults {
+    pub limit: Option<usize>,
+    pub max_age: Option<String>,
+    pub max_bytes: Option<Size>,
+    pub content: Option<String>,
+    pub formats: Option<Vec<String>>,
+    pub by: Vec<String>,
+    pub archives: bool,
+}
+
+/// `[serve]`: taken as it is; only `fresh` concerns `build`, since feeds tell it to readers.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "see `Raw`")]
+pub struct Serve {
+    pub fresh: Option<String>,
+}
+
+/// A number of bytes, or text with a unit.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Size {
+    /// Bytes.
+    Number(usize),
+    /// `512 KiB`.
+    Text(String),
+}
+
+impl Size {
+    /// In bytes.
+    pub(super) fn bytes(&self) -> Result<usize, String> {
+        match self {
+            Self::Number(0) => Err("`max_bytes` is 0; a feed shows at least one entry".to_owned()),
+            Self::Number(bytes) => Ok(*bytes),
+            Self::Text(text) => quantity::bytes(text),
+        }
+    }
+}
+
+impl Raw {
+    /// Reads the text of the file `name`.
+    ///
+    /// # Errors
+    /// What is no TOML, has the wrong type or does not exist, with its line.
+    pub fn parse(text: &str, name: &str) -> Result<Self, Vec<Problem>> {
+        let at = |error: &toml::de::Error| {
+            error.span().and_then(|span| u32::try_from(text[..span.start].bytes().filter(|b| *b == b'\n').count() + 1).ok())
+        };
+        let refuse = |error: toml::de::Error| {
+            let what = error.message().lines().collect::<Vec<_>>().join(", ");
+            vec![Problem::error(name, what).at(at(&error)).remedy("see the README for each key and its form")]
+        };
+        let table = toml::de::DeTable::parse(text).map_err(refuse)?;
+        let unknown = keys::unknown(text, table.get_ref(), name);
+        if !unknown.is_empty() {
+            return Err(unknown);
+        }
+        let mut raw: Self = toml::from_str(text).map_err(refuse)?;
+        raw.source = text.to_owned();
+        Ok(raw)
+    }
+
+    /// What is set and known, but not built yet.
+    pub(super) fn unbuilt(&self, name: &str) -> Vec<Problem> {
+        let remote = |path: &Option<PathBuf>| path.as_deref().and_then(Path::to_str).is_some_and(|path| path.contains("://"));
+        let set = [
+            ("encoding", self.encoding.as_deref().is_some_and(|encoding| !encoding.is_empty())),
+            ("hubs", !self.hubs.is_empty()),
+            ("by", !self.defaults.by.is_empty()),
+            ("archives", self.defaults.archives),
+            ("feed", !self.feed.is_empty()),
+            ("podcast", self.podcast.is_some()),
+            ("hub", self.hub.is_some()),
+            ("feeds", remote(&self.feeds)),
+        ];
+        set.into_iter()
+            .filter(|(_, set)| *set)
+            .map(|(key, _)| {
+                let what = if key == "feeds" { "a bucket in `feeds` is".to_owned() } else { format!("`{key}` is") };
+                Problem::error(name, format!("{what} not built yet"))
+                    .remedy("take it out; the README says what works today")
+                    .at(keys::line(&self.source, key))
+            })
+            .collect()
+    }
+}

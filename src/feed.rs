@@ -1,0 +1,246 @@
+//! A feed: which entries it shows, and what it says of itself. One model for all formats.
+
+use std::hash::{Hash, Hasher};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::article::Person;
+use crate::catalogue::Catalogue;
+use crate::edition::Kind;
+
+/// How much of an article a feed shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Content {
+    /// A summary and the whole text.
+    Both,
+    /// The whole text.
+    Full,
+    /// A summary.
+    Summary,
+}
+
+/// Which feed there is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedSpec {
+    /// The folder of its documents, without a slash at the end; empty for the main feed.
+    pub name: String,
+    /// Never empty.
+    pub title: String,
+    /// At most so many entries; at least 1.
+    pub limit: usize,
+    /// Only entries younger than this.
+    pub max_age: Option<TimeDelta>,
+    /// At most so many bytes of content; the newest entry is shown whatever its length.
+    pub max_bytes: usize,
+    /// How much of an article it shows.
+    pub content: Content,
+    /// In which formats it is published.
+    pub formats: Vec<Kind>,
+}
+
+impl FeedSpec {
+    /// The route of this feed's document of `kind`.
+    #[must_use]
+    pub fn route(&self, kind: Kind) -> String {
+        let name = match kind {
+            Kind::Rss => "rss.xml",
+            Kind::Atom => "atom.xml",
+            _ => "feed.json",
+        };
+        if self.name.is_empty() { name.to_owned() } else { format!("{}/{name}", self.name) }
+    }
+}
+
+/// The entries of a catalogue that a feed may show at `now`, newest first, as indexes of
+/// [`Catalogue::entries`]. The size of what they show is not known here: see [`fit`].
+#[must_use]
+pub fn select(catalogue: &Catalogue, spec: &FeedSpec, now: DateTime<Utc>) -> Vec<usize> {
+    let oldest = spec.max_age.map(|age| now - age);
+    catalogue
+        .entries()
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| entry.in_feeds())
+        .take_while(|(_, entry)| oldest.is_none_or(|oldest| entry.published > oldest))
+        .map(|(index, _)| index)
+        .take(spec.limit)
+        .collect()
+}
+
+/// When the next entry that a feed shows now becomes too old for it.
+#[must_use]
+pub fn next_ageing(catalogue: &Catalogue, shown: &[usize], spec: &FeedSpec) -> Option<DateTime<Utc>> {
+    let oldest = catalogue.entries().get(*shown.last()?)?.published;
+    spec.max_age.map(|age| oldest + age)
+}
+
+/// How many of the items, newest first, fit into `max_bytes`: whole ones, at least the first.
+#[must_use]
+pub fn fit(items: &[Item], max_bytes: usize) -> usize {
+    let mut total = 0;
+    let fitting = items
+        .iter()
+        .take_while(|item| {
+            total += item.weight();
+            total <= max_bytes
+        })
+        .count();
+    fitting.max(1).min(items.len())
+}
+
+/// A thing to play or fetch.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Attachment {
+    /// Absolute.
+    pub url: String,
+    /// In bytes; 0 if unknown (RSS 2.0 demands a number).
+    pub length: u64,
+    /// Its MIME type.
+    pub mime: String,
+}
+
+/// An image that stands for an item.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Image {
+    /// Absolute.
+    pub url: String,
+    /// Its MIME type, if it is known.
+    pub mime: Option<String>,
+}
+
+/// One entry as a feed shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Item {
+    /// By which readers know it.
+    pub id: String,
+    /// Absolute.
+    pub link: String,
+    /// For a link post: what it is about.
+    pub external: Option<String>,
+    /// Plain text; `None` for a note.
+    pub title: Option<String>,
+    /// For Atom, which demands a title of a note too: plain text, never empty.
+    pub stand_in_title: String,
+    /// In whole seconds.
+    pub published: DateTime<Utc>,
+    /// In whole seconds, not before `published`.
+    pub updated: DateTime<Utc>,
+    /// Names, addresses and URLs.
+    pub authors: Vec<Person>,
+    /// Tags and categories, each once.
+    pub tags: Vec<String>,
+    /// Plain text; empty if the article has no words.
+    pub summary: String,
+    /// Clean HTML; empty if the article has no text.
+    pub html: String,
+    /// A language tag, where it differs from the feed's.
+    pub language: Option<String>,
+    /// An image that stands for it.
+    pub image: Option<Image>,
+    /// In the order of the article.
+    pub attachments: Vec<Attachment>,
+}
+
+impl Item {
+    /// About how many bytes it takes in a document: what is text to XML grows when it is escaped.
+    fn weight(&self) -> usize {
+        let escaped = |text: &str| text.len() + 4 * text.bytes().filter(|b| matches!(b, b'<' | b'>' | b'&' | b'"')).count();
+        escaped(&self.html) + escaped(&self.summary) + 600
+    }
+}
+
+/// A feed, ready to be written in any format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feed {
+    /// Where it stands and how much it shows.
+    pub spec: FeedSpec,
+    /// By which readers know it.
+    pub id: String,
+    /// The instant at which what it shows last changed.
+    pub changed: DateTime<Utc>,
+    /// The site's.
+    pub channel: Channel,
+    /// Newest first.
+    pub items: Vec<Item>,
+}
+
+/// What a feed says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Channel {
+    /// Plain text, never empty.
+    pub title: String,
+    /// Plain text, never empty.
+    pub description: String,
+    /// The site, absolute.
+    pub home: String,
+    /// A language tag.
+    pub language: String,
+    /// Who writes, if one person does.
+    pub author: Option<Person>,
+    /// A copyright notice.
+    pub copyright: Option<String>,
+    /// Absolute URL of an image.
+    pub icon: Option<String>,
+    /// In minutes, at least 1.
+    pub ttl: u32,
+    /// Absolute URLs of this feed's documents, by format, in the order rss, atom, json.
+    pub documents: Vec<(Kind, String)>,
+}
+
+impl Channel {
+    /// The absolute URL of this feed's document of `kind`.
+    #[must_use]
+    pub fn url(&self, kind: Kind) -> &str {
+        self.documents.iter().find(|(other, _)| *other == kind).map_or("", |(_, url)| url)
+    }
+}
+
+impl Feed {
+    /// The digest of all that subscribers can see, but the date of change: hexadecimal.
+    #[must_use]
+    pub fn digest(channel: &Channel, items: &[Item], content: Content) -> String {
+        let mut hasher = Digest(blake3::Hasher::new());
+        (channel, items, content).hash(&mut hasher);
+        hasher.0.finalize().to_hex()[..32].to_owned()
+    }
+
+    /// The newest of its entries' dates and of the instant at which it last changed for subscribers.
+    #[must_use]
+    pub fn updated(&self) -> DateTime<Utc> {
+        self.items.iter().map(|item| item.updated).chain([self.changed]).max().unwrap_or(self.changed)
+    }
+}
+
+/// Feeds `Hash` into blake3. Integers are hashed in a fixed byte order, so that a ledger means the same on any machine.
+struct Digest(blake3::Hasher);
+
+impl Hasher for Digest {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn write_u32(&mut self, n: u32) {
+        self.0.update(&n.to_le_bytes());
+    }
+
+    fn write_i32(&mut self, n: i32) {
+        self.0.update(&n.to_le_bytes());
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        self.0.update(&n.to_le_bytes());
+    }
+
+    fn write_usize(&mut self, n: usize) {
+        self.0.update(&(n as u64).to_le_bytes());
+    }
+
+    fn write_isize(&mut self, n: isize) {
+        self.0.update(&(n as i64).to_le_bytes());
+    }
+
+    fn finish(&self) -> u64 {
+        // the 64 bits that `Hasher` wants are never asked for; the whole digest is
+        0
+    }
+}

@@ -1,0 +1,135 @@
+//! Which record a new file belongs to, and the ids that are minted.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use unicode_normalization::UnicodeNormalization;
+
+use super::observe::Candidate;
+use super::{Ledger, Record};
+use crate::article::{Article, location};
+use crate::site::Site;
+
+/// What an IRI must not hold (RFC 3987 §2.2); everything that is not ASCII is encoded too, so that an id is a URI.
+const FORBIDDEN: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
+
+/// A declared id as it is published: verbatim, percent-encoded where a URI demands it.
+///
+/// Atom demands a URI (RFC 4287 §4.2.6), so what has no scheme gets one that depends on nothing else: a UUID becomes
+/// `urn:uuid:…`, any other name `urn:x-article:…`.
+pub(super) fn explicit(declared: &str) -> String {
+    let encoded = utf8_percent_encode(declared, FORBIDDEN).to_string();
+    let scheme = encoded.split_once(':').map(|(scheme, rest)| (scheme, !rest.is_empty()));
+    match scheme {
+        Some((scheme, true)) if is_scheme(scheme) => encoded,
+        _ if is_uuid(&encoded) => format!("urn:uuid:{}", encoded.to_ascii_lowercase()),
+        _ => format!("urn:x-article:{}", encoded.replace('#', "%23")),
+    }
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.char_indices().all(|(i, c)| if matches!(i, 8 | 13 | 18 | 23) { c == '-' } else { c.is_ascii_hexdigit() })
+}
+
+/// `tag:HOST,DATE:PATH` (RFC 4151), with `-2`, `-3` … if the ledger or this turn knows it already.
+pub(super) fn mint(
+    article: &Article,
+    published: DateTime<Utc>,
+    seen: DateTime<Utc>,
+    site: &Site,
+    taken: &dyn Fn(&str) -> bool,
+) -> String {
+    let path: String = location::stem(&article.path).nfc().collect();
+    let day = published.min(seen).format("%Y-%m-%d");
+    let id = format!("tag:{},{day}:{}", site.host(), site.tag_path(&path));
+    numbered(id, taken)
+}
+
+/// `name`, or the first of `name-2`, `name-3` … that is not taken.
+pub(super) fn numbered(name: String, taken: &dyn Fn(&str) -> bool) -> String {
+    if !taken(&name) {
+        return name;
+    }
+    (2u64..).map(|n| format!("{name}-{n}")).find(|name| !taken(name)).unwrap_or(name)
+}
+
+/// Whether a file without a record says the same, with the same date, as what a record holds.
+pub(super) fn same_date(article: &Article, record: &Record, site: &Site) -> bool {
+    match article.published {
+        None => record.undated,
+        Some(date) => !record.undated && date.instant(site.zone, record.nth.unwrap_or(0)) == record.published,
+    }
+}
+
+/// New files that are articles which are gone: file's path → record's id.
+///
+/// First those whose digest is equal, then those with equal title and published date; only where one file fits
+/// one record and no other.
+pub(super) fn renames(
+    ledger: &Ledger,
+    present: &BTreeSet<String>,
+    new: &[&Candidate],
+    claimed: &BTreeSet<String>,
+    site: &Site,
+) -> BTreeMap<String, String> {
+    if new.is_empty() {
+        return BTreeMap::new();
+    }
+    let gone: Vec<&Record> = ledger
+        .records()
+        .filter(|record| !claimed.contains(&record.id))
+        .filter(|record| record.path.as_ref().is_none_or(|path| !present.contains(path)))
+        .collect();
+    let mut found = BTreeMap::new();
+    let by_digest = pairs(
+        new.iter().map(|candidate| (candidate.article.digest.clone(), *candidate)),
+        gone.iter().map(|record| (record.digest.clone(), *record)),
+        |_, _| true,
+    );
+    found.extend(by_digest);
+    let taken: BTreeSet<&String> = found.values().collect();
+    let title = |candidate: &&&Candidate| candidate.article.title.as_ref().map(|title| title.text.clone());
+    let by_title = pairs(
+        new.iter().filter(|c| !found.contains_key(&c.article.path)).filter_map(|c| Some((title(&c)?, *c))),
+        gone.iter().filter(|r| !taken.contains(&r.id)).filter_map(|r| Some((r.title.clone()?, *r))),
+        |candidate, record| candidate.article.published.is_some() && same_date(&candidate.article, record, site),
+    );
+    found.extend(by_title);
+    found
+}
+
+/// Of all pairs with one key that fit, those in which neither side fits another.
+fn pairs<'a>(
+    new: impl Iterator<Item = (String, &'a Candidate)>,
+    gone: impl Iterator<Item = (String, &'a Record)>,
+    fits: impl Fn(&Candidate, &Record) -> bool,
+) -> Vec<(String, String)> {
+    let mut by_key: HashMap<String, (Vec<&Candidate>, Vec<&Record>)> = HashMap::new();
+    for (key, candidate) in new {
+        by_key.entry(key).or_default().0.push(candidate);
+    }
+    for (key, record) in gone {
+        if let Some((_, records)) = by_key.get_mut(&key) {
+            records.push(record);
+        }
+    }
+    let mut found = Vec::new();
+    for (candidates, records) in by_key.into_values() {
+        for candidate in &candidates {
+            let mut fitting = records.iter().filter(|record| fits(candidate, record));
+            if let (Some(record), None) = (fitting.next(), fitting.next())
+                && candidates.iter().filter(|other| fits(other, record)).count() == 1
+            {
+                found.push((candidate.article.path.clone(), record.id.clone()));
+            }
+        }
+    }
+    found
+}

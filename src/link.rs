@@ -1,0 +1,147 @@
+//! Where an article is on the web, and where the references in it lead.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use crate::article::{Article, location};
+use crate::catalogue::{Catalogue, Entry};
+use crate::site::{Site, encode_path};
+
+/// The folder of pages and assets, below the base URL.
+pub const PAGES: &str = "articles/";
+
+/// The files of the folder that are no articles: path → length in bytes.
+pub type Assets = BTreeMap<String, u64>;
+
+/// The absolute URL of an article: its own, else by the permalink pattern, else its built-in page.
+#[must_use]
+pub fn of(entry: &Entry, site: &Site) -> String {
+    let article = &entry.article;
+    if let Some(url) = declared(article, site) {
+        return url;
+    }
+    if let Some(pattern) = &site.permalink {
+        let url = pattern.apply(article, site, site.day(entry.published));
+        return canonical(&url).unwrap_or(url);
+    }
+    let page = entry.page.clone().unwrap_or_else(|| crate::site::slug::slug_path(location::stem(&article.path)));
+    format!("{}{PAGES}{}/", site.base, encode_path(&page))
+}
+
+/// The URL that the front matter gives: `url` and its kin, else a `link` or a canonical URL on our own host.
+#[must_use]
+pub fn declared(article: &Article, site: &Site) -> Option<String> {
+    let same_site = |url: &&str| Url::parse(url).is_ok_and(|url| url.host_str() == site.base.host_str());
+    let link = article.link.as_deref().filter(|link| same_site(link) || Url::parse(link).is_err());
+    let canonical = article.canonical.as_deref().filter(same_site);
+    article.url.as_deref().or(link).or(canonical).and_then(|url| own(url, site))
+}
+
+/// A declared URL of the site's own: an absolute one stays, any other is below the base URL, with or without a
+/// slash in front. A root-relative one that already begins with the base URL's path is not put there twice.
+fn own(url: &str, site: &Site) -> Option<String> {
+    if let Ok(absolute) = Url::parse(url) {
+        return matches!(absolute.scheme(), "http" | "https").then(|| absolute.to_string());
+    }
+    if url.starts_with("//") {
+        return site.base.join(url).ok().map(String::from);
+    }
+    let base = site.base.path();
+    let below = url.strip_prefix(base).unwrap_or(url).trim_start_matches('/');
+    site.base.join(&format!("./{below}")).ok().map(String::from)
+}
+
+/// The link of a link post: the absolute URL on another host that it is about.
+#[must_use]
+pub fn external(entry: &Entry, site: &Site) -> Option<String> {
+    let elsewhere = |link: &&str| Url::parse(link).is_ok_and(|url| url.host_str() != site.base.host_str());
+    let article = &entry.article;
+    article.external_url.as_deref().or(article.link.as_deref().filter(elsewhere)).and_then(canonical)
+}
+
+/// An absolute http(s) URL in its canonical form: host in lower case, path at least `/`.
+#[must_use]
+pub fn canonical(url: &str) -> Option<String> {
+    Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https")).map(String::from)
+}
+
+/// Finds where the references of one article lead, and notes which assets they name.
+#[derive(Debug)]
+pub struct Resolver<'a> {
+    site: &'a Site,
+    catalogue: &'a Catalogue,
+    assets: &'a Assets,
+    path: &'a str,
+    base: &'a Url,
+    used: RefCell<BTreeSet<String>>,
+}
+
+impl<'a> Resolver<'a> {
+    /// For the article at `path`, whose URL is `base`; `assets` are the files that it may name.
+    #[must_use]
+    pub fn new(
+        site: &'a Site,
+        catalogue: &'a Catalogue,
+        assets: &'a Assets,
+        path: &'a str,
+        base: &'a Url,
+    ) -> Self {
+        Self { site, catalogue, assets, path, base, used: RefCell::default() }
+    }
+
+    /// The absolute URL of a reference as written; `None` if it is no URL at all.
+    #[must_use]
+    pub fn resolve(&self, reference: &str) -> Option<String> {
+        let file = (!reference.starts_with("//")).then(|| self.file(reference)).flatten();
+        if let Some((path, rest)) = file {
+            if let Some(link) = self.catalogue.link_of(&path) {
+                return Some(format!("{link}{rest}"));
+            }
+            if self.site.permalink.is_none() && self.assets.contains_key(&path) {
+                self.used.borrow_mut().insert(path.clone());
+                return Some(format!("{}{PAGES}{}{rest}", self.site.base, encode_path(&path)));
+            }
+        }
+        self.base.join(reference).ok().map(String::from)
+    }
+
+    /// The asset that a reference names, whatever its URL will be.
+    #[must_use]
+    pub fn asset(&self, reference: &str) -> Option<String> {
+        self.file(reference).map(|(path, _)| path).filter(|path| self.assets.contains_key(path))
+    }
+
+    /// The assets that [`resolve`](Self::resolve) met.
+    #[must_use]
+    pub fn used(self) -> BTreeSet<String> {
+        self.used.into_inner()
+    }
+
+    /// The file that a reference names, inside the articles folder, and what stands behind the path.
+    fn file<'r>(&self, reference: &'r str) -> Option<(String, &'r str)> {
+        let end = reference.find(['?', '#']).unwrap_or(reference.len());
+        let (path, rest) = reference.split_at(end);
+        if path.is_empty() || Url::parse(reference).is_ok() {
+            return None;
+        }
+        let path = percent_decode_str(path).decode_utf8().ok()?;
+        let (folder, relative) = match path.strip_prefix('/') {
+            Some(from_root) => ("", from_root),
+            None => (location::folder(self.path), path.as_ref()),
+        };
+        let mut segments: Vec<&str> = folder.split('/').filter(|segment| !segment.is_empty()).collect();
+        for segment in relative.split('/') {
+            match segment {
+                "" | "." => {}
+                ".." => {
+                    segments.pop()?;
+                }
+                name => segments.push(name),
+            }
+        }
+        Some((segments.join("/"), rest))
+    }
+}

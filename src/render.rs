@@ -1,0 +1,30 @@
+//! From a feed to documents: one small file per format.
+
+use crate::edition::{Body, Document, Kind};
+use crate::feed::Feed;
+
+mod atom;
+mod json;
+pub mod opml;
+mod rss;
+mod xml;
+
+/// What `generator` says; without a version, so that an upgrade changes no byte.
+const GENERATOR: &str = "tidings";
+
+/// Writes every document of a feed.
+///
+/// # Errors
+/// If a writer refuses (none is known to): the format and why.
+pub fn documents(feed: &Feed) -> Result<Vec<Document>, String> {
+    feed.spec.formats.iter().map(|kind| document(feed, *kind)).collect()
+}
+
+fn document(feed: &Feed, kind: Kind) -> Result<Document, String> {
+    let bytes = match kind {
+        Kind::Rss => rss::write(feed).map_err(|error| format!("RSS: {error}"))?,
+        Kind::Atom => atom::write(feed).map_err(|error| format!("Atom: {error}"))?,
+        _ => json::write(feed).map_err(|error| format!("JSON Feed: {error}"))?,
+    };
+    Ok(Document { route: feed.spec.route(kind), kind, body: Body::Memory(bytes) })
+}

@@ -1,0 +1,74 @@
+//! Names as they stand in URLs.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// The longest slug in bytes: a file system's longest name, less room for `-2` and a suffix.
+const LONGEST: usize = 200;
+
+/// `text` as one segment of a URL: lower case, letters and digits of any script, everything else one `-`.
+///
+/// Never empty, never begins with `.`; `None` if nothing of `text` can stand in a URL.
+#[must_use]
+pub fn slug(text: &str) -> Option<String> {
+    let mut slug = String::new();
+    for c in text.nfc().flat_map(char::to_lowercase) {
+        if c.is_alphanumeric() || is_mark(c) {
+            if slug.len() + c.len_utf8() > LONGEST {
+                break;
+            }
+            slug.push(c);
+        } else if c == '\'' || c == '’' {
+            // "don't" is one word
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.truncate(slug.trim_end_matches('-').len());
+    // lower-casing may take a composed letter apart again
+    (!slug.is_empty()).then(|| slug.nfc().collect())
+}
+
+/// Marks belong to the letter before them; some scripts (Devanagari, Thai) cannot be read without.
+fn is_mark(c: char) -> bool {
+    unicode_normalization::char::is_combining_mark(c)
+}
+
+/// `path`, each segment slugged, folders kept; a segment of which nothing remains becomes `-`'s kin `x`.
+#[must_use]
+pub fn slug_path(path: &str) -> String {
+    path.split('/').map(|segment| slug(segment).unwrap_or_else(|| "x".to_owned())).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs() {
+        for (text, expected) in [
+            ("Hello, World!", "hello-world"),
+            ("Don't panic", "dont-panic"),
+            ("café", "café"),
+            ("cafe\u{301}", "café"),
+            ("日本語 の 話", "日本語-の-話"),
+            ("हिन्दी", "हिन्दी"),
+            ("--a--b--", "a-b"),
+            ("2024-05-01-x", "2024-05-01-x"),
+            ("..", ""),
+            ("C++", "c"),
+            ("İstanbul", "i\u{307}stanbul"),
+        ] {
+            assert_eq!(slug(text).unwrap_or_default(), expected.nfc().collect::<String>(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_keeps_its_folders() {
+        assert_eq!(slug_path("Notes/../Über uns"), "notes/x/über-uns");
+    }
+
+    #[test]
+    fn a_long_name_is_cut() {
+        assert!(slug(&"ü".repeat(1000)).unwrap().len() <= LONGEST);
+    }
+}
