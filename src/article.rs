@@ -4,17 +4,25 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use crate::problem::Problem;
 
 pub mod date;
+mod decode;
+mod digest;
 pub mod front_matter;
+mod keys;
+pub mod language;
+pub mod location;
 pub mod markdown;
+mod more;
 pub mod text;
+mod title;
+pub mod words;
 
 pub use date::Date;
+use keys::Keys;
 
 /// A file as it was read.
 #[derive(Debug, Clone)]
@@ -182,8 +190,111 @@ pub enum Outcome {
 ///
 /// Never panics and never fails as a whole: what cannot be understood is a [`Problem`] with a line.
 #[must_use]
-pub fn parse(_source: &Source<'_>, _dialect: &Dialect) -> (Outcome, Vec<Problem>) {
-    (Outcome::Broken, Vec::new())
+pub fn parse(source: &Source<'_>, dialect: &Dialect) -> (Outcome, Vec<Problem>) {
+    let path = source.path;
+    let text = match decode::decode(path, source.bytes) {
+        Ok(text) => text,
+        Err(problem) => return (Outcome::Broken, vec![problem]),
+    };
+    if text.trim().is_empty() {
+        return (Outcome::Empty, Vec::new());
+    }
+    let markup = Markup::of(path);
+    let parts = match front_matter::read(path, &text, markup) {
+        Ok(parts) => parts,
+        Err(problem) => return (Outcome::Broken, vec![problem]),
+    };
+    if let Some(problem) = redirect(path, &parts) {
+        return (Outcome::Other, vec![problem]);
+    }
+    let body = Body {
+        markup,
+        source: parts.body.to_owned(),
+        line: parts.line,
+    };
+    let mut keys = Keys {
+        path,
+        head: &parts.head,
+        dialect,
+        problems: Vec::new(),
+    };
+    let article = article(&mut keys, body);
+    (
+        article.map_or(Outcome::Broken, |article| {
+            Outcome::Article(Box::new(article))
+        }),
+        keys.problems,
+    )
 }
-pub mod location;
-pub mod language;
+
+/// A file without text that only leads elsewhere.
+fn redirect(path: &str, parts: &front_matter::Parts<'_>) -> Option<Problem> {
+    let to_layout = |(_, value): (u32, &front_matter::Value)| {
+        value.text().is_some_and(|text| text == "redirect")
+    };
+    let leads = ["redirect", "redirectto"]
+        .iter()
+        .any(|key| parts.head.get(key).is_some())
+        || parts.head.get("layout").is_some_and(to_layout);
+    (leads && parts.body.trim().is_empty())
+        .then(|| Problem::info(path, "is only a redirect, no article"))
+}
+
+/// `None` if it is not clear whether the article is for the public.
+fn article(keys: &mut Keys<'_>, mut body: Body) -> Option<Article> {
+    let declared = keys.title();
+    let declared_summary = keys.summary();
+    let digest = digest::digest(declared.as_deref(), declared_summary.as_deref(), &body);
+    let page_title = keys
+        .head
+        .get(front_matter::PAGE_TITLE)
+        .and_then(|(_, value)| value.text())
+        .map(String::from);
+    let title = match declared {
+        Some(text) => Some(Title {
+            text,
+            from: TitleFrom::Head,
+        }),
+        None => title::find(keys.path, page_title, &mut body),
+    };
+    let visibility = keys.visibility()?;
+    Some(Article {
+        path: keys.path.to_owned(),
+        id: keys.id(),
+        title,
+        published: keys.published(),
+        updated: keys.updated(),
+        expires: keys.expires(),
+        visibility,
+        url: keys.url(),
+        slug: keys.slug(),
+        canonical: keys.canonical(),
+        aliases: keys.aliases(),
+        external_url: keys.external_url(),
+        link: keys.link(),
+        tags: keys.tags(),
+        categories: keys.categories(),
+        authors: keys.authors(),
+        summary: declared_summary.or_else(|| more::above(&body.source)),
+        image: keys.image(),
+        enclosures: keys.enclosures(),
+        language: keys.language(),
+        digest,
+        body,
+    })
+}
+
+impl Markup {
+    /// By the extension of a path; Markdown if it is none of the others.
+    #[must_use]
+    pub fn of(path: &str) -> Self {
+        let extension = path
+            .rsplit_once('.')
+            .map(|(_, extension)| extension.to_ascii_lowercase());
+        match extension.as_deref() {
+            Some("html" | "htm" | "xhtml") => Self::Html,
+            Some("txt" | "text") => Self::Text,
+            _ => Self::Markdown,
+        }
+    }
+}

@@ -46,9 +46,20 @@ impl Catalogue {
     #[must_use]
     pub fn new(mut entries: Vec<Entry>, site: &Site) -> Self {
         entries.sort_by(|a, b| (Reverse(a.published), &a.id).cmp(&(Reverse(b.published), &b.id)));
-        let links = entries.iter().map(|entry| crate::link::of(entry, site)).collect();
-        let by_path = entries.iter().enumerate().map(|(i, entry)| (entry.article.path.clone(), i)).collect();
-        Self { entries, links, by_path }
+        let links = entries
+            .iter()
+            .map(|entry| crate::link::of(entry, site))
+            .collect();
+        let by_path = entries
+            .iter()
+            .enumerate()
+            .map(|(i, entry)| (entry.article.path.clone(), i))
+            .collect();
+        Self {
+            entries,
+            links,
+            by_path,
+        }
     }
 
     /// Newest first.
@@ -66,6 +77,8 @@ impl Catalogue {
     /// The absolute URL of the article whose file is `path`, if it is public.
     #[must_use]
     pub fn link_of(&self, path: &str) -> Option<&str> {
-        self.by_path.get(path).map(|index| self.links[*index].as_str())
+        self.by_path
+            .get(path)
+            .map(|index| self.links[*index].as_str())
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::edition::Kind;
 
+pub mod read;
+
 /// A document that is not fit to be published, or not quite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {

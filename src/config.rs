@@ -53,7 +53,10 @@ impl Config {
     /// The folder of what may be lost: beside the ledger.
     #[must_use]
     pub fn state(&self) -> PathBuf {
-        self.ledger.parent().unwrap_or(Path::new("")).join(".tidings")
+        self.ledger
+            .parent()
+            .unwrap_or(Path::new(""))
+            .join(".tidings")
     }
 
     /// Finds the meaning of what was typed. `raw` is already overridden by environment and options; `home` is the
@@ -62,29 +65,78 @@ impl Config {
     /// # Errors
     /// Everything that is wrong, each as a problem with file and, where it is known, line.
     pub fn resolve(raw: &Raw, name: &str, home: &Path) -> Result<Self, Vec<Problem>> {
-        let mut refusals = Refusals { name, text: &raw.source, found: raw.unbuilt(name) };
+        let mut refusals = Refusals {
+            name,
+            text: &raw.source,
+            found: raw.unbuilt(name),
+        };
         let folder = home.canonicalize().unwrap_or_else(|_| home.to_owned());
-        let folder = folder.file_name().map_or_else(|| "Feed".to_owned(), |name| name.to_string_lossy().into_owned());
-        let title = non_empty(raw.title.as_deref()).unwrap_or(&folder).to_owned();
-        let base = refusals.take("base_url", base_url(raw.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL)));
-        let zone = refusals.take("time_zone", time_zone(raw.time_zone.as_deref().unwrap_or("UTC")));
-        let language = refusals.take("language", language(raw.language.as_deref().unwrap_or("en")));
+        let folder = folder.file_name().map_or_else(
+            || "Feed".to_owned(),
+            |name| name.to_string_lossy().into_owned(),
+        );
+        let title = non_empty(raw.title.as_deref())
+            .unwrap_or(&folder)
+            .to_owned();
+        let base = refusals.take(
+            "base_url",
+            base_url(raw.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL)),
+        );
+        let zone = refusals.take(
+            "time_zone",
+            time_zone(raw.time_zone.as_deref().unwrap_or("UTC")),
+        );
+        let language = refusals.take(
+            "language",
+            language(raw.language.as_deref().unwrap_or("en")),
+        );
         let authors = refusals.take("authors", person::table(&raw.authors));
-        let author = non_empty(raw.author.as_deref())
-            .map(|author| authors.as_ref().and_then(|known| known.get(author)).cloned().map_or_else(|| person::parse(author), Ok));
+        let author = non_empty(raw.author.as_deref()).map(|author| {
+            authors
+                .as_ref()
+                .and_then(|known| known.get(author))
+                .cloned()
+                .map_or_else(|| person::parse(author), Ok)
+        });
         let author = refusals.take("author", author.transpose());
-        let permalink = non_empty(raw.permalink.as_deref()).map(Permalink::parse).transpose();
+        let permalink = non_empty(raw.permalink.as_deref())
+            .map(Permalink::parse)
+            .transpose();
         let permalink = refusals.take("permalink", permalink);
-        let ttl = refusals.take("fresh", quantity::minutes(raw.serve.fresh.as_deref().unwrap_or("30 minutes")));
+        let ttl = refusals.take(
+            "fresh",
+            quantity::minutes(raw.serve.fresh.as_deref().unwrap_or("30 minutes")),
+        );
         let main = refusals.take("defaults", main_feed(&title, &raw.defaults));
-        let (Some(base), Some(zone), Some(language), Some(authors), Some(author), Some(permalink), Some(ttl), Some(main), []) =
-            (base, zone, language, authors, author, permalink, ttl, main, refusals.found.as_slice())
+        let (
+            Some(base),
+            Some(zone),
+            Some(language),
+            Some(authors),
+            Some(author),
+            Some(permalink),
+            Some(ttl),
+            Some(main),
+            [],
+        ) = (
+            base,
+            zone,
+            language,
+            authors,
+            author,
+            permalink,
+            ttl,
+            main,
+            refusals.found.as_slice(),
+        )
         else {
             return Err(refusals.found);
         };
         let icon = non_empty(raw.icon.as_deref()).map(str::to_owned);
         let icon_url = icon.as_deref().and_then(crate::link::canonical);
-        let path = |text: Option<&PathBuf>, default: &str| home.join(text.map_or(Path::new(default), PathBuf::as_path));
+        let path = |text: Option<&PathBuf>, default: &str| {
+            home.join(text.map_or(Path::new(default), PathBuf::as_path))
+        };
         Ok(Self {
             name: name.to_owned(),
             dialect: Dialect { zone, authors },
@@ -92,11 +144,15 @@ impl Config {
             feeds: path(raw.feeds.as_ref(), "feeds"),
             ledger: path(raw.ledger.as_ref(), "ledger.jsonl"),
             specs: vec![main],
-            icon_asset: icon.filter(|_| icon_url.is_none()).map(|icon| icon.trim_start_matches('/').to_owned()),
+            icon_asset: icon
+                .filter(|_| icon_url.is_none())
+                .map(|icon| icon.trim_start_matches('/').to_owned()),
             has_base_url: raw.base_url.is_some(),
             site: Site {
                 base,
-                description: non_empty(raw.description.as_deref()).unwrap_or(&title).to_owned(),
+                description: non_empty(raw.description.as_deref())
+                    .unwrap_or(&title)
+                    .to_owned(),
                 title,
                 language,
                 zone,
@@ -136,12 +192,19 @@ fn non_empty(text: Option<&str>) -> Option<&str> {
 
 fn base_url(text: &str) -> Result<Url, String> {
     let example = "write it like `https://example.org/` or `https://example.org/blog/`";
-    let mut url = Url::parse(text.trim()).map_err(|error| format!("`{text}` is no URL: {error}; {example}"))?;
+    let mut url = Url::parse(text.trim())
+        .map_err(|error| format!("`{text}` is no URL: {error}; {example}"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
         return Err(format!("`{text}` is no address on the web; {example}"));
     }
-    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
-        return Err(format!("`{text}` has a query, a fragment or a user name; {example}"));
+    if url.query().is_some()
+        || url.fragment().is_some()
+        || !url.username().is_empty()
+        || url.password().is_some()
+    {
+        return Err(format!(
+            "`{text}` has a query, a fragment or a user name; {example}"
+        ));
     }
     if !url.path().ends_with('/') {
         url.set_path(&format!("{}/", url.path()));
@@ -150,7 +213,9 @@ fn base_url(text: &str) -> Result<Url, String> {
 }
 
 fn time_zone(text: &str) -> Result<Tz, String> {
-    text.trim().parse().map_err(|_| format!("`{text}` is no time zone; use an IANA name, such as `Europe/Berlin`"))
+    text.trim()
+        .parse()
+        .map_err(|_| format!("`{text}` is no time zone; use an IANA name, such as `Europe/Berlin`"))
 }
 
 fn language(text: &str) -> Result<String, String> {
@@ -167,30 +232,54 @@ fn main_feed(title: &str, defaults: &raw::Defaults) -> Result<FeedSpec, String> 
         "both" => Content::Both,
         "full" => Content::Full,
         "summary" => Content::Summary,
-        other => return Err(format!("`content = \"{other}\"` is unknown; use `both`, `full` or `summary`")),
+        other => {
+            return Err(format!(
+                "`content = \"{other}\"` is unknown; use `both`, `full` or `summary`"
+            ));
+        }
     };
-    let max_age = non_empty(defaults.max_age.as_deref()).map(quantity::duration).transpose()?;
-    let max_age = max_age.map(TimeDelta::from_std).transpose().map_err(|error| format!("`max_age`: {error}"))?;
+    let max_age = non_empty(defaults.max_age.as_deref())
+        .map(quantity::duration)
+        .transpose()?;
+    let max_age = max_age
+        .map(TimeDelta::from_std)
+        .transpose()
+        .map_err(|error| format!("`max_age`: {error}"))?;
     Ok(FeedSpec {
         name: String::new(),
         title: title.to_owned(),
         limit,
         max_age,
-        max_bytes: defaults.max_bytes.as_ref().map_or(Ok(512 << 10), raw::Size::bytes)?,
+        max_bytes: defaults
+            .max_bytes
+            .as_ref()
+            .map_or(Ok(512 << 10), raw::Size::bytes)?,
         content,
         formats: formats(defaults.formats.as_deref())?,
     })
 }
 
 fn formats(names: Option<&[String]>) -> Result<Vec<Kind>, String> {
-    let Some(names) = names else { return Ok(vec![Kind::Rss, Kind::Atom, Kind::Json]) };
-    let known = BTreeMap::from([("rss", Kind::Rss), ("atom", Kind::Atom), ("json", Kind::Json)]);
+    let Some(names) = names else {
+        return Ok(vec![Kind::Rss, Kind::Atom, Kind::Json]);
+    };
+    let known = BTreeMap::from([
+        ("rss", Kind::Rss),
+        ("atom", Kind::Atom),
+        ("json", Kind::Json),
+    ]);
     if let Some(unknown) = names.iter().find(|name| !known.contains_key(name.as_str())) {
-        return Err(format!("the format `{unknown}` is unknown; use `rss`, `atom` and `json`"));
+        return Err(format!(
+            "the format `{unknown}` is unknown; use `rss`, `atom` and `json`"
+        ));
     }
     if names.is_empty() {
         return Err("`formats` is empty; name at least one of `rss`, `atom` and `json`".to_owned());
     }
     let named = |name: &str| names.iter().any(|other| other == name);
-    Ok(["rss", "atom", "json"].into_iter().filter(|name| named(name)).filter_map(|name| known.get(name).copied()).collect())
+    Ok(["rss", "atom", "json"]
+        .into_iter()
+        .filter(|name| named(name))
+        .filter_map(|name| known.get(name).copied())
+        .collect())
 }

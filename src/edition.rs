@@ -59,3 +59,12 @@ pub struct Edition {
     /// Every document, by its route.
     pub documents: BTreeMap<String, Document>,
 }
+
+/// The entity tag of a document: weak, so that a proxy that compresses leaves it alone, and the same for all
+/// encodings; 128 bits of the hash of the bytes, salted with the route.
+#[must_use]
+pub fn etag(route: &str, bytes: &[u8]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(route.as_bytes()).update(b"\0").update(bytes);
+    format!("W/\"{}\"", &hasher.finalize().to_hex()[..32])
+}

@@ -47,7 +47,11 @@ impl FeedSpec {
             Kind::Atom => "atom.xml",
             _ => "feed.json",
         };
-        if self.name.is_empty() { name.to_owned() } else { format!("{}/{name}", self.name) }
+        if self.name.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}/{name}", self.name)
+        }
     }
 }
 
@@ -69,7 +73,11 @@ pub fn select(catalogue: &Catalogue, spec: &FeedSpec, now: DateTime<Utc>) -> Vec
 
 /// When the next entry that a feed shows now becomes too old for it.
 #[must_use]
-pub fn next_ageing(catalogue: &Catalogue, shown: &[usize], spec: &FeedSpec) -> Option<DateTime<Utc>> {
+pub fn next_ageing(
+    catalogue: &Catalogue,
+    shown: &[usize],
+    spec: &FeedSpec,
+) -> Option<DateTime<Utc>> {
     let oldest = catalogue.entries().get(*shown.last()?)?.published;
     spec.max_age.map(|age| oldest + age)
 }
@@ -144,7 +152,13 @@ pub struct Item {
 impl Item {
     /// About how many bytes it takes in a document: what is text to XML grows when it is escaped.
     fn weight(&self) -> usize {
-        let escaped = |text: &str| text.len() + 4 * text.bytes().filter(|b| matches!(b, b'<' | b'>' | b'&' | b'"')).count();
+        let escaped = |text: &str| {
+            text.len()
+                + 4 * text
+                    .bytes()
+                    .filter(|b| matches!(b, b'<' | b'>' | b'&' | b'"'))
+                    .count()
+        };
         escaped(&self.html) + escaped(&self.summary) + 600
     }
 }
@@ -191,7 +205,10 @@ impl Channel {
     /// The absolute URL of this feed's document of `kind`.
     #[must_use]
     pub fn url(&self, kind: Kind) -> &str {
-        self.documents.iter().find(|(other, _)| *other == kind).map_or("", |(_, url)| url)
+        self.documents
+            .iter()
+            .find(|(other, _)| *other == kind)
+            .map_or("", |(_, url)| url)
     }
 }
 
@@ -207,7 +224,12 @@ impl Feed {
     /// The newest of its entries' dates and of the instant at which it last changed for subscribers.
     #[must_use]
     pub fn updated(&self) -> DateTime<Utc> {
-        self.items.iter().map(|item| item.updated).chain([self.changed]).max().unwrap_or(self.changed)
+        self.items
+            .iter()
+            .map(|item| item.updated)
+            .chain([self.changed])
+            .max()
+            .unwrap_or(self.changed)
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
+use crate::article::words::cut;
 use crate::article::{Article, Markup, TitleFrom, markdown, text};
 use crate::catalogue::{Catalogue, Entry};
 use crate::feed::{Attachment, Image, Item};
@@ -40,9 +41,17 @@ pub fn render(index: usize, catalogue: &Catalogue, site: &Site, assets: &Assets)
     let mut problems = Vec::new();
     let prefix = prefix(&entry.id);
     let resolve = |reference: &str| resolver.resolve(reference);
-    let around = Surroundings { base: &base, prefix: &prefix, resolve: &resolve };
+    let around = Surroundings {
+        base: &base,
+        prefix: &prefix,
+        resolve: &resolve,
+    };
     let html = html::clean(&source_html(article, &mut problems), &around);
-    let text = if article.title.is_none() { html::text(&html) } else { String::new() };
+    let text = if article.title.is_none() {
+        html::text(&html)
+    } else {
+        String::new()
+    };
     let title = article.title.as_ref().map(|title| title.text.clone());
     let item = Item {
         id: entry.id.clone(),
@@ -54,13 +63,20 @@ pub fn render(index: usize, catalogue: &Catalogue, site: &Site, assets: &Assets)
         authors: authors(article, site),
         tags: tags(article),
         summary: summary(article, &html),
-        language: article.language.clone().filter(|language| *language != site.language),
+        language: article
+            .language
+            .clone()
+            .filter(|language| *language != site.language),
         image: image(article, &resolver),
         attachments: attachments(article, &resolver, assets, &mut problems),
         html,
         link,
     };
-    Fragment { item, assets: resolver.used(), problems }
+    Fragment {
+        item,
+        assets: resolver.used(),
+        problems,
+    }
 }
 
 /// Footnotes' ids get this in front, since feeds show several articles in one page.
@@ -79,13 +95,20 @@ fn source_html(article: &Article, problems: &mut Vec<Problem>) -> String {
             Err(cause) => {
                 let what = format!("the Markdown parser gives up on this text ({cause})");
                 let problem = Problem::error(&article.path, what).at(article.body.line);
-                problems.push(problem.remedy("it is shown as plain text; try to write it in a simpler way"));
+                problems.push(
+                    problem.remedy("it is shown as plain text; try to write it in a simpler way"),
+                );
                 return text::to_html(source);
             }
         },
     };
     match &article.title {
-        Some(title) if matches!(title.from, TitleFrom::Head | TitleFrom::Heading | TitleFrom::Page) => {
+        Some(title)
+            if matches!(
+                title.from,
+                TitleFrom::Head | TitleFrom::Heading | TitleFrom::Page
+            ) =>
+        {
             html::without_heading(&html, &title.text)
         }
         _ => html,
@@ -94,43 +117,57 @@ fn source_html(article: &Article, problems: &mut Vec<Problem>) -> String {
 
 /// The article's authors, else the site's.
 fn authors(article: &Article, site: &Site) -> Vec<crate::article::Person> {
-    if article.authors.is_empty() { site.author.iter().cloned().collect() } else { article.authors.clone() }
+    if article.authors.is_empty() {
+        site.author.iter().cloned().collect()
+    } else {
+        article.authors.clone()
+    }
 }
 
 /// Tags and categories, each once.
 fn tags(article: &Article) -> Vec<String> {
     let mut seen = BTreeSet::new();
-    article.tags.iter().chain(&article.categories).filter(|tag| seen.insert(*tag)).cloned().collect()
+    article
+        .tags
+        .iter()
+        .chain(&article.categories)
+        .filter(|tag| seen.insert(*tag))
+        .cloned()
+        .collect()
 }
 
 /// Plain text: the declared summary, else the first paragraph.
 fn summary(article: &Article, html: &str) -> String {
-    let declared = article.summary.as_deref().map(|summary| match article.body.markup {
-        Markup::Markdown => html::text(&markdown::to_html(summary).unwrap_or_else(|_| text::to_html(summary))),
-        Markup::Html => html::text(summary),
-        Markup::Text => html::text(&text::to_html(summary)),
-    });
-    let summary = declared.filter(|text| !text.is_empty()).unwrap_or_else(|| html::first_paragraph(html));
+    let declared = article
+        .summary
+        .as_deref()
+        .map(|summary| match article.body.markup {
+            Markup::Markdown => {
+                html::text(&markdown::to_html(summary).unwrap_or_else(|_| text::to_html(summary)))
+            }
+            Markup::Html => html::text(summary),
+            Markup::Text => html::text(&text::to_html(summary)),
+        });
+    let summary = declared
+        .filter(|text| !text.is_empty())
+        .unwrap_or_else(|| html::first_paragraph(html));
     cut(&summary, SUMMARY)
 }
 
 /// Atom demands a title of a note too: the first words of its text.
 fn stand_in(text: &str, article: &Article) -> String {
     let words = cut(text, STAND_IN);
-    if words.is_empty() { crate::article::location::stem(&article.path).to_owned() } else { words }
-}
-
-/// `text`, or as many whole words of it as fit into `limit` characters, and `…`.
-#[must_use]
-pub fn cut(text: &str, limit: usize) -> String {
-    let Some((end, _)) = text.char_indices().nth(limit) else { return text.to_owned() };
-    let room = text.char_indices().nth(limit - 1).map_or(end, |(last, _)| last);
-    let words = text[..room].rfind(char::is_whitespace).filter(|space| *space > room / 2).unwrap_or(room);
-    format!("{}…", text[..words].trim_end().trim_end_matches([',', ';', ':', '–', '-']))
+    if words.is_empty() {
+        crate::article::location::stem(&article.path).to_owned()
+    } else {
+        words
+    }
 }
 
 fn image(article: &Article, resolver: &Resolver<'_>) -> Option<Image> {
-    let url = resolver.resolve(article.image.as_deref()?).and_then(|url| link::canonical(&url))?;
+    let url = resolver
+        .resolve(article.image.as_deref()?)
+        .and_then(|url| link::canonical(&url))?;
     let mime = mime(&url).filter(|mime| mime.starts_with("image/"));
     Some(Image { url, mime })
 }
@@ -143,16 +180,30 @@ fn attachments(
 ) -> Vec<Attachment> {
     let mut found = Vec::new();
     for enclosure in &article.enclosures {
-        let Some(url) = resolver.resolve(&enclosure.href).and_then(|url| link::canonical(&url)) else { continue };
-        let on_disk = resolver.asset(&enclosure.href).and_then(|path| assets.get(&path).copied());
+        let Some(url) = resolver
+            .resolve(&enclosure.href)
+            .and_then(|url| link::canonical(&url))
+        else {
+            continue;
+        };
+        let on_disk = resolver
+            .asset(&enclosure.href)
+            .and_then(|path| assets.get(&path).copied());
         let length = on_disk.or(enclosure.length).unwrap_or_else(|| {
-            let what = format!("the length of the enclosure `{}` is unknown", enclosure.href);
+            let what = format!(
+                "the length of the enclosure `{}` is unknown",
+                enclosure.href
+            );
             let remedy = "put the file into the articles folder, or declare `length` in bytes";
             problems.push(Problem::warning(&article.path, what).remedy(remedy));
             0
         });
         let mime = enclosure.mime.clone().or_else(|| mime(&url));
-        found.push(Attachment { url, length, mime: mime.unwrap_or_else(|| "application/octet-stream".to_owned()) });
+        found.push(Attachment {
+            url,
+            length,
+            mime: mime.unwrap_or_else(|| "application/octet-stream".to_owned()),
+        });
     }
     found
 }
@@ -160,11 +211,16 @@ fn attachments(
 /// The MIME type that a URL's extension tells.
 fn mime(url: &str) -> Option<String> {
     let path = url.split(['?', '#']).next()?;
-    mime_guess::from_path(path).first().map(|mime| mime.essence_str().to_owned())
+    mime_guess::from_path(path)
+        .first()
+        .map(|mime| mime.essence_str().to_owned())
 }
 
 /// The gate speaks of ids; the author knows paths.
 #[must_use]
 pub fn path_of<'a>(id: &str, entries: &'a [Entry]) -> Option<&'a str> {
-    entries.iter().find(|entry| entry.id == id).map(|entry| entry.article.path.as_str())
+    entries
+        .iter()
+        .find(|entry| entry.id == id)
+        .map(|entry| entry.article.path.as_str())
 }

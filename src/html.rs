@@ -1,6 +1,19 @@
 //! The feed's HTML: one pass over every body, since readers, mail gateways and aggregators are no browsers.
+//!
+//! First the tokens are rewritten ([`pass`]): what is not for readers goes, addresses become absolute, tags become
+//! well nested, depth is capped. Then a library made for it sanitises the result ([`sanitise`]). What comes out holds
+//! only what the W3C Feed Validator accepts, and is a fixed point of both.
 
 use url::Url;
+
+mod pass;
+mod pieces;
+mod sanitise;
+mod tags;
+mod urls;
+
+pub use pieces::{content, first_heading, first_paragraph, text, without_heading};
+pub use urls::references;
 
 /// What the pass needs to know of the article around the HTML.
 pub struct Surroundings<'a> {
@@ -13,41 +26,32 @@ pub struct Surroundings<'a> {
     pub resolve: &'a dyn Fn(&str) -> Option<String>,
 }
 
+/// How often HTML that is badly nested is gone over before only its text is taken.
+const ROUNDS: usize = 6;
+
 /// Makes `html` (a fragment) safe, absolute and well nested.
 ///
 /// Idempotent: `clean(clean(x)) == clean(x)` in the same surroundings.
 #[must_use]
-pub fn clean(_html: &str, _around: &Surroundings<'_>) -> String {
-    String::new()
+pub fn clean(html: &str, around: &Surroundings<'_>) -> String {
+    let (mut cleaned, mut plain) = once(html, around);
+    for _ in 0..ROUNDS {
+        // what was well nested when the tokens were written is a fixed point; anything else must prove it
+        if plain {
+            return cleaned;
+        }
+        let (again, _) = once(&cleaned, around);
+        plain = again == cleaned;
+        cleaned = again;
+    }
+    if plain {
+        cleaned
+    } else {
+        pieces::paragraph(&text(&cleaned))
+    }
 }
 
-/// The text that a reader would see: no markup, entities decoded, white space folded, no space at the ends.
-/// Block elements and `<br>` separate words.
-#[must_use]
-pub fn text(_html: &str) -> String {
-    String::new()
-}
-
-/// The text of the first `<p>` that has any, as [`text`]; else of everything.
-#[must_use]
-pub fn first_paragraph(_html: &str) -> String {
-    String::new()
-}
-
-/// The text of the first `<h1>`, if it has any.
-#[must_use]
-pub fn first_heading(_html: &str) -> Option<String> {
-    None
-}
-
-/// `html` without the first `<h1>` (or the first heading of any level, if that comes first) whose text is `title`.
-#[must_use]
-pub fn without_heading(_html: &str, _title: &str) -> String {
-    String::new()
-}
-
-/// Of a whole page the part that is the article: its only `<article>`, else `<main>`, else `<body>`, else everything but the head.
-#[must_use]
-pub fn content(_page: &str) -> &str {
-    ""
+fn once(html: &str, around: &Surroundings<'_>) -> (String, bool) {
+    let (tokens, plain) = pass::rewrite(html, around);
+    (sanitise::sanitise(&tokens), plain)
 }

@@ -12,7 +12,7 @@ mod line;
 mod observe;
 mod rebuild;
 
-
+pub(crate) use identity::numbered;
 pub use line::{FeedRecord, Minted, Record};
 pub use observe::{Candidate, Observation};
 pub use rebuild::Remembered;
@@ -121,7 +121,9 @@ impl Ledger {
     /// Whether `id` is, or ever was, somebody's.
     #[must_use]
     pub fn knows(&self, id: &str) -> bool {
-        self.records.contains_key(id) || self.former.contains(id) || self.feeds.values().any(|feed| feed.id == id)
+        self.records.contains_key(id)
+            || self.former.contains(id)
+            || self.feeds.values().any(|feed| feed.id == id)
     }
 
     /// Takes over what a line says, as [`parse`](Self::parse) does; the text to append.
@@ -166,8 +168,11 @@ impl Ledger {
     /// Of two ids for one path the earlier first-seen keeps it; the other stays as gone, without a path.
     fn settle_paths(&mut self) {
         self.paths.clear();
-        let mut order: Vec<(DateTime<Utc>, String, String)> =
-            self.records.values().filter_map(|r| Some((r.seen, r.id.clone(), r.path.clone()?))).collect();
+        let mut order: Vec<(DateTime<Utc>, String, String)> = self
+            .records
+            .values()
+            .filter_map(|r| Some((r.seen, r.id.clone(), r.path.clone()?)))
+            .collect();
         order.sort();
         for (_, id, path) in order {
             if self.paths.contains_key(&path) {

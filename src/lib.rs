@@ -1,16 +1,21 @@
 //! tidings: a folder of articles becomes feeds.
 
-pub mod problem;
-pub mod site;
-pub mod config;
 pub mod article;
+pub mod catalogue;
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod edition;
+pub mod feed;
+pub mod folder;
+pub mod fragment;
 pub mod html;
 pub mod ledger;
-pub mod catalogue;
 pub mod link;
-pub mod feed;
-pub mod fragment;
-pub mod render;
 pub mod page;
-pub mod check;
-pub mod edition;
+pub mod problem;
+pub mod publisher;
+pub mod render;
+pub mod site;
+pub mod state;
+pub mod store;

@@ -27,17 +27,29 @@ pub fn of(entry: &Entry, site: &Site) -> String {
         let url = pattern.apply(article, site, site.day(entry.published));
         return canonical(&url).unwrap_or(url);
     }
-    let page = entry.page.clone().unwrap_or_else(|| crate::site::slug::slug_path(location::stem(&article.path)));
+    let page = entry
+        .page
+        .clone()
+        .unwrap_or_else(|| crate::site::slug::slug_path(location::stem(&article.path)));
     format!("{}{PAGES}{}/", site.base, encode_path(&page))
 }
 
 /// The URL that the front matter gives: `url` and its kin, else a `link` or a canonical URL on our own host.
 #[must_use]
 pub fn declared(article: &Article, site: &Site) -> Option<String> {
-    let same_site = |url: &&str| Url::parse(url).is_ok_and(|url| url.host_str() == site.base.host_str());
-    let link = article.link.as_deref().filter(|link| same_site(link) || Url::parse(link).is_err());
+    let same_site =
+        |url: &&str| Url::parse(url).is_ok_and(|url| url.host_str() == site.base.host_str());
+    let link = article
+        .link
+        .as_deref()
+        .filter(|link| same_site(link) || Url::parse(link).is_err());
     let canonical = article.canonical.as_deref().filter(same_site);
-    article.url.as_deref().or(link).or(canonical).and_then(|url| own(url, site))
+    article
+        .url
+        .as_deref()
+        .or(link)
+        .or(canonical)
+        .and_then(|url| own(url, site))
 }
 
 /// A declared URL of the site's own: an absolute one stays, any other is below the base URL, with or without a
@@ -50,22 +62,33 @@ fn own(url: &str, site: &Site) -> Option<String> {
         return site.base.join(url).ok().map(String::from);
     }
     let base = site.base.path();
-    let below = url.strip_prefix(base).unwrap_or(url).trim_start_matches('/');
+    let below = url
+        .strip_prefix(base)
+        .unwrap_or(url)
+        .trim_start_matches('/');
     site.base.join(&format!("./{below}")).ok().map(String::from)
 }
 
 /// The link of a link post: the absolute URL on another host that it is about.
 #[must_use]
 pub fn external(entry: &Entry, site: &Site) -> Option<String> {
-    let elsewhere = |link: &&str| Url::parse(link).is_ok_and(|url| url.host_str() != site.base.host_str());
+    let elsewhere =
+        |link: &&str| Url::parse(link).is_ok_and(|url| url.host_str() != site.base.host_str());
     let article = &entry.article;
-    article.external_url.as_deref().or(article.link.as_deref().filter(elsewhere)).and_then(canonical)
+    article
+        .external_url
+        .as_deref()
+        .or(article.link.as_deref().filter(elsewhere))
+        .and_then(canonical)
 }
 
 /// An absolute http(s) URL in its canonical form: host in lower case, path at least `/`.
 #[must_use]
 pub fn canonical(url: &str) -> Option<String> {
-    Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https")).map(String::from)
+    Url::parse(url)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .map(String::from)
 }
 
 /// Finds where the references of one article lead, and notes which assets they name.
@@ -89,20 +112,33 @@ impl<'a> Resolver<'a> {
         path: &'a str,
         base: &'a Url,
     ) -> Self {
-        Self { site, catalogue, assets, path, base, used: RefCell::default() }
+        Self {
+            site,
+            catalogue,
+            assets,
+            path,
+            base,
+            used: RefCell::default(),
+        }
     }
 
     /// The absolute URL of a reference as written; `None` if it is no URL at all.
     #[must_use]
     pub fn resolve(&self, reference: &str) -> Option<String> {
-        let file = (!reference.starts_with("//")).then(|| self.file(reference)).flatten();
+        let file = (!reference.starts_with("//"))
+            .then(|| self.file(reference))
+            .flatten();
         if let Some((path, rest)) = file {
             if let Some(link) = self.catalogue.link_of(&path) {
                 return Some(format!("{link}{rest}"));
             }
             if self.site.permalink.is_none() && self.assets.contains_key(&path) {
                 self.used.borrow_mut().insert(path.clone());
-                return Some(format!("{}{PAGES}{}{rest}", self.site.base, encode_path(&path)));
+                return Some(format!(
+                    "{}{PAGES}{}{rest}",
+                    self.site.base,
+                    encode_path(&path)
+                ));
             }
         }
         self.base.join(reference).ok().map(String::from)
@@ -111,7 +147,9 @@ impl<'a> Resolver<'a> {
     /// The asset that a reference names, whatever its URL will be.
     #[must_use]
     pub fn asset(&self, reference: &str) -> Option<String> {
-        self.file(reference).map(|(path, _)| path).filter(|path| self.assets.contains_key(path))
+        self.file(reference)
+            .map(|(path, _)| path)
+            .filter(|path| self.assets.contains_key(path))
     }
 
     /// The assets that [`resolve`](Self::resolve) met.
@@ -132,7 +170,10 @@ impl<'a> Resolver<'a> {
             Some(from_root) => ("", from_root),
             None => (location::folder(self.path), path.as_ref()),
         };
-        let mut segments: Vec<&str> = folder.split('/').filter(|segment| !segment.is_empty()).collect();
+        let mut segments: Vec<&str> = folder
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .collect();
         for segment in relative.split('/') {
             match segment {
                 "" | "." => {}

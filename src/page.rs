@@ -36,14 +36,22 @@ pub fn article(page: &str, item: &Item, site: &Site, feeds: &[Channel]) -> Docum
         }
     };
     let route = format!("{PAGES}{page}/index.html");
-    Document { route, kind: Kind::Page, body: Body::Memory(markup.into_string().into_bytes()) }
+    Document {
+        route,
+        kind: Kind::Page,
+        body: Body::Memory(markup.into_string().into_bytes()),
+    }
 }
 
 /// The style sheet of all pages.
 #[must_use]
 pub fn style() -> Document {
     let css = include_str!("page/style.css");
-    Document { route: STYLE.to_owned(), kind: Kind::Style, body: Body::Memory(css.as_bytes().to_vec()) }
+    Document {
+        route: STYLE.to_owned(),
+        kind: Kind::Style,
+        body: Body::Memory(css.as_bytes().to_vec()),
+    }
 }
 
 fn text(item: &Item, site: &Site) -> Markup {
@@ -116,7 +124,10 @@ fn media_type(kind: Kind) -> &'static str {
 /// The direction in which a language is written.
 fn direction(language: &str) -> &'static str {
     let primary = language.split('-').next().unwrap_or_default();
-    let rtl = ["ar", "arc", "ckb", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"].contains(&primary);
+    let rtl = [
+        "ar", "arc", "ckb", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi",
+    ]
+    .contains(&primary);
     let script = language.split('-').nth(1).filter(|part| part.len() == 4);
     match script {
         Some("Arab" | "Hebr" | "Thaa" | "Syrc") => "rtl",

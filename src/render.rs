@@ -17,7 +17,11 @@ const GENERATOR: &str = "tidings";
 /// # Errors
 /// If a writer refuses (none is known to): the format and why.
 pub fn documents(feed: &Feed) -> Result<Vec<Document>, String> {
-    feed.spec.formats.iter().map(|kind| document(feed, *kind)).collect()
+    feed.spec
+        .formats
+        .iter()
+        .map(|kind| document(feed, *kind))
+        .collect()
 }
 
 fn document(feed: &Feed, kind: Kind) -> Result<Document, String> {
@@ -26,5 +30,9 @@ fn document(feed: &Feed, kind: Kind) -> Result<Document, String> {
         Kind::Atom => atom::write(feed).map_err(|error| format!("Atom: {error}"))?,
         _ => json::write(feed).map_err(|error| format!("JSON Feed: {error}"))?,
     };
-    Ok(Document { route: feed.spec.route(kind), kind, body: Body::Memory(bytes) })
+    Ok(Document {
+        route: feed.spec.route(kind),
+        kind,
+        body: Body::Memory(bytes),
+    })
 }

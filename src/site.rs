@@ -94,7 +94,10 @@ impl Site {
 /// Percent-encodes each segment of a path; slashes stay.
 #[must_use]
 pub fn encode_path(path: &str) -> String {
-    path.split('/').map(|segment| utf8_percent_encode(segment, SEGMENT).to_string()).collect::<Vec<_>>().join("/")
+    path.split('/')
+        .map(|segment| utf8_percent_encode(segment, SEGMENT).to_string())
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 /// Whether readers elsewhere could reach `base`.
@@ -104,10 +107,14 @@ pub(crate) fn is_public(base: &Url) -> bool {
         Some(Host::Domain(name)) => {
             let name = name.trim_end_matches('.');
             name.contains('.')
-                && ![".localhost", ".local", ".internal", ".lan", ".home.arpa"].iter().any(|end| name.ends_with(end))
+                && ![".localhost", ".local", ".internal", ".lan", ".home.arpa"]
+                    .iter()
+                    .any(|end| name.ends_with(end))
         }
         Some(Host::Ipv4(ip)) => is_public_ip(IpAddr::V4(ip)),
-        Some(Host::Ipv6(ip)) => is_public_ip(ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4)),
+        Some(Host::Ipv6(ip)) => {
+            is_public_ip(ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4))
+        }
     }
 }
 
@@ -116,7 +123,11 @@ fn is_public_ip(ip: IpAddr) -> bool {
         IpAddr::V4(ip) => {
             let [a, b, ..] = ip.octets();
             let shared = a == 100 && (64..128).contains(&b);
-            !(ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified() || shared)
+            !(ip.is_loopback()
+                || ip.is_private()
+                || ip.is_link_local()
+                || ip.is_unspecified()
+                || shared)
         }
         IpAddr::V6(ip) => {
             let first = ip.segments()[0];
@@ -133,12 +144,25 @@ mod tests {
     #[test]
     fn only_addresses_that_others_can_reach_are_public() {
         let public = |url: &str| is_public(&Url::parse(url).unwrap());
-        for url in ["https://example.org/", "https://1.1.1.1/", "https://[2606:4700::1111]/", "https://münchen.example/"] {
+        for url in [
+            "https://example.org/",
+            "https://1.1.1.1/",
+            "https://[2606:4700::1111]/",
+            "https://münchen.example/",
+        ] {
             assert!(public(url), "{url}");
         }
         for url in [
-            "http://localhost:8080/", "http://127.0.0.1/", "http://10.1.2.3/", "http://192.168.0.1/", "http://[::1]/",
-            "http://[fd00::1]/", "http://[::ffff:127.0.0.1]/", "http://intranet/", "http://nas.local/", "http://100.64.0.1/",
+            "http://localhost:8080/",
+            "http://127.0.0.1/",
+            "http://10.1.2.3/",
+            "http://192.168.0.1/",
+            "http://[::1]/",
+            "http://[fd00::1]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://intranet/",
+            "http://nas.local/",
+            "http://100.64.0.1/",
         ] {
             assert!(!public(url), "{url}");
         }

@@ -30,7 +30,10 @@ impl State {
     /// Reads the state; one that is missing or damaged is empty, since it may be lost.
     #[must_use]
     pub fn load(folder: &Path) -> Self {
-        std::fs::read(folder.join(FILE)).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+        std::fs::read(folder.join(FILE))
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .unwrap_or_default()
     }
 
     /// Writes the state.
@@ -39,7 +42,8 @@ impl State {
     /// If the disk refuses.
     pub fn save(&self, folder: &Path) -> Result<()> {
         let text = serde_json::to_vec(self).context("cannot write the state as JSON")?;
-        durable::put(&folder.join(FILE), &text).with_context(|| format!("cannot write `{}`", folder.join(FILE).display()))
+        durable::put(&folder.join(FILE), &text)
+            .with_context(|| format!("cannot write `{}`", folder.join(FILE).display()))
     }
 
     /// Whether `problem` has not been told before.
@@ -54,17 +58,24 @@ impl State {
     /// If the disk refuses.
     pub fn keep(&mut self, folder: &Path, shown: &BTreeMap<&str, &[u8]>) -> Result<()> {
         let folder = folder.join("good");
-        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
-        for path in self.kept.keys().filter(|path| !shown.contains_key(path.as_str())) {
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make `{}`", folder.display()))?;
+        for path in self
+            .kept
+            .keys()
+            .filter(|path| !shown.contains_key(path.as_str()))
+        {
             // a copy that stays behind is not used: nothing names it any more
             let _ = std::fs::remove_file(place(&folder, path));
         }
-        self.kept.retain(|path, _| shown.contains_key(path.as_str()));
+        self.kept
+            .retain(|path, _| shown.contains_key(path.as_str()));
         for (path, bytes) in shown {
             let hash = blake3::hash(bytes).to_hex().to_string();
             if self.kept.get(*path) != Some(&hash) {
                 let place = place(&folder, path);
-                durable::put_loosely(&place, bytes).with_context(|| format!("cannot write `{}`", place.display()))?;
+                durable::put_loosely(&place, bytes)
+                    .with_context(|| format!("cannot write `{}`", place.display()))?;
                 self.kept.insert((*path).to_owned(), hash);
             }
         }

@@ -1,6 +1,9 @@
 //! Dates as authors write them.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{
+    DateTime, Datelike, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta,
+    TimeZone, Utc,
+};
 use chrono_tz::Tz;
 
 /// A date as it was declared.
@@ -15,7 +18,273 @@ pub enum Date {
 impl Date {
     /// The instant of the date: for a day `nth` seconds after its local midnight.
     #[must_use]
-    pub fn instant(&self, _zone: Tz, _nth: u32) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH
+    pub fn instant(&self, zone: Tz, nth: u32) -> DateTime<Utc> {
+        match self {
+            Self::Instant(instant) => *instant,
+            Self::Day(day) => {
+                local(day.and_time(NaiveTime::MIN), zone) + TimeDelta::seconds(i64::from(nth))
+            }
+        }
+    }
+}
+
+/// The instant of a local time: one in a gap moves forward by the gap, one in an overlap is the earlier instant.
+fn local(time: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
+    match zone.from_local_datetime(&time) {
+        LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => instant.to_utc(),
+        LocalResult::None => {
+            // the offset that was valid a day before is the one that the author had in mind
+            let before = time - TimeDelta::days(1);
+            let offset = zone.offset_from_utc_datetime(&before);
+            let offset = chrono::Offset::fix(&offset);
+            (time - TimeDelta::seconds(i64::from(offset.local_minus_utc()))).and_utc()
+        }
+    }
+}
+
+/// Reads a date in any of the forms that authors use.
+///
+/// # Errors
+/// Why it is none, and what to write.
+pub fn parse(text: &str, zone: Tz) -> Result<Date, String> {
+    let text = text.trim();
+    let date = read(text, zone)?;
+    let year = match date {
+        Date::Instant(instant) => instant.year(),
+        Date::Day(day) => day.year(),
+    };
+    if (1..=9999).contains(&year) {
+        Ok(date)
+    } else {
+        Err(format!(
+            "`{text}` is no date: the year is out of range; {EXAMPLE}"
+        ))
+    }
+}
+
+const EXAMPLE: &str = "write it like `2026-09-14` or `2026-09-14T07:45:00+02:00`";
+
+fn read(text: &str, zone: Tz) -> Result<Date, String> {
+    if text.bytes().next().is_some_and(|b| b.is_ascii_digit())
+        && let Some((day, rest)) = numeric_day(text)?
+    {
+        return time_of(day, rest, zone).ok_or_else(|| impossible(text));
+    }
+    if let Ok(instant) = DateTime::parse_from_rfc2822(text) {
+        return Ok(Date::Instant(instant.to_utc()));
+    }
+    let (day, rest) = worded_day(text).ok_or_else(|| impossible(text))?;
+    time_of(day, rest, zone).ok_or_else(|| impossible(text))
+}
+
+fn impossible(text: &str) -> String {
+    format!(
+        "`{}` is no date that can be understood; {EXAMPLE}",
+        text.chars().take(60).collect::<String>()
+    )
+}
+
+/// `2024-05-01`, `2024/5/1` at the beginning of `text`, and what follows. `03/05/2024` is two days.
+fn numeric_day(text: &str) -> Result<Option<(NaiveDate, &str)>, String> {
+    let (first, rest) = number(text);
+    let separator = rest.chars().next();
+    if let Some(separator) = separator.filter(|c| matches!(c, '-' | '/' | '.')) {
+        let (month, rest) = number(&rest[1..]);
+        if let Some(rest) = rest.strip_prefix(separator) {
+            let (day, rest) = number(rest);
+            if first.len() <= 2 && day.len() == 4 {
+                return Err(format!(
+                    "`{text}` is ambiguous: day and month may be either; write it as `{day}-MM-DD`"
+                ));
+            }
+            let fits =
+                first.len() == 4 && matches!(month.len(), 1 | 2) && matches!(day.len(), 1 | 2);
+            let date = fits.then(|| date(first, month, day)).flatten();
+            return date
+                .map(|date| Some((date, rest)))
+                .ok_or_else(|| impossible(text));
+        }
+        return Err(impossible(text));
+    }
+    Ok(None)
+}
+
+fn date(year: &str, month: &str, day: &str) -> Option<NaiveDate> {
+    NaiveDate::from_ymd_opt(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?)
+}
+
+fn number(text: &str) -> (&str, &str) {
+    text.split_at(
+        text.find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len()),
+    )
+}
+
+/// `May 1, 2024`, `1 May 2024`, with or without a weekday in front and a time behind.
+fn worded_day(text: &str) -> Option<(NaiveDate, &str)> {
+    let mut words = Words(text);
+    let mut first = words.next()?;
+    if is_weekday(first) {
+        first = words.next()?;
+    }
+    let second = words.next()?;
+    let (month, day) = match month(first) {
+        Some(month) => (month, second),
+        None => (month(second)?, first),
+    };
+    let day = day.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let year = words.next().filter(|year| year.len() == 4)?;
+    Some((
+        NaiveDate::from_ymd_opt(year.parse().ok()?, month, day.parse().ok()?)?,
+        words.0,
+    ))
+}
+
+struct Words<'a>(&'a str);
+
+impl<'a> Words<'a> {
+    fn next(&mut self) -> Option<&'a str> {
+        let text = self.0.trim_start_matches([' ', ',', '.']);
+        let end = text.find([' ', ',', '.']).unwrap_or(text.len());
+        let (word, rest) = text.split_at(end);
+        self.0 = rest;
+        (!word.is_empty()).then_some(word)
+    }
+}
+
+fn is_weekday(word: &str) -> bool {
+    [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ]
+    .iter()
+    .any(|day| abbreviates(word, day))
+}
+
+fn month(word: &str) -> Option<u32> {
+    const MONTHS: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    let index = MONTHS.iter().position(|month| abbreviates(word, month))?;
+    u32::try_from(index + 1).ok()
+}
+
+fn abbreviates(word: &str, whole: &str) -> bool {
+    word.len() >= 3 && whole.starts_with(&word.to_ascii_lowercase())
+}
+
+/// The time and zone behind a day; none is a day without a time.
+fn time_of(day: NaiveDate, rest: &str, zone: Tz) -> Option<Date> {
+    let rest = rest.trim_start_matches(['T', 't', ' ', ',']).trim_end();
+    if rest.is_empty() {
+        return Some(Date::Day(day));
+    }
+    let (time, behind) = clock(rest)?;
+    let time = day.and_time(time);
+    let instant = match behind.trim() {
+        "" => local(time, zone),
+        "Z" | "z" | "UTC" | "GMT" | "UT" => time.and_utc(),
+        name if name.contains('/') => local(time, name.parse().ok()?),
+        offset => FixedOffset::east_opt(self::offset(offset)?)?
+            .from_local_datetime(&time)
+            .single()?
+            .to_utc(),
+    };
+    Some(Date::Instant(instant))
+}
+
+/// `07:45`, `07:45:00`, `07:45:00.123`, `7:45 pm`; fractions are cut off, and a leap second is the second before.
+fn clock(text: &str) -> Option<(NaiveTime, &str)> {
+    let (hour, rest) = number(text);
+    let (minute, mut rest) = number(rest.strip_prefix(':')?);
+    let mut second = "0";
+    if let Some(behind) = rest.strip_prefix(':') {
+        (second, rest) = number(behind);
+        if let Some(fraction) = rest.strip_prefix(['.', ',']) {
+            rest = number(fraction).1;
+        }
+    }
+    if !matches!(hour.len(), 1 | 2) || minute.len() != 2 || second.len() > 2 {
+        return None;
+    }
+    let mut hour: u32 = hour.parse().ok()?;
+    let behind = rest.trim_start();
+    let half = behind.get(..2).map(str::to_ascii_lowercase);
+    if let Some(half @ ("am" | "pm")) = half.as_deref() {
+        hour = (1..=12)
+            .contains(&hour)
+            .then_some(hour % 12 + if half == "pm" { 12 } else { 0 })?;
+        rest = &behind[2..];
+    }
+    let second: u32 = second.parse().ok()?;
+    let second = if second == 60 { 59 } else { second };
+    Some((
+        NaiveTime::from_hms_opt(hour, minute.parse().ok()?, second)?,
+        rest,
+    ))
+}
+
+/// `+02:00`, `+0200`, `-05`, in seconds.
+fn offset(text: &str) -> Option<i32> {
+    let (sign, rest) = match text.strip_prefix('+') {
+        Some(rest) => (1, rest),
+        None => (-1, text.strip_prefix(['-', '−'])?),
+    };
+    let digits: String = rest.chars().filter(|c| *c != ':').collect();
+    let digits = digits.trim_end();
+    let (hours, minutes) = match digits.len() {
+        1 | 2 => (digits, "0"),
+        4 => digits.split_at(2),
+        _ => return None,
+    };
+    let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
+    (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+}
+
+/// A date in a path: `2024-05-01-x.md`, `2024/05/01/x`. The last part that has one counts.
+#[must_use]
+pub fn in_path(path: &str) -> Option<Date> {
+    let segments: Vec<&str> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .collect();
+    let named = segments.iter().rev().find_map(|segment| in_name(segment));
+    let nested = segments.windows(3).rev().find_map(|window| {
+        let [year, month, day] = window else {
+            return None;
+        };
+        let fits = year.len() == 4 && matches!(month.len(), 1 | 2) && matches!(day.len(), 1 | 2);
+        fits.then(|| date(year, month, day)).flatten()
+    });
+    named
+        .or(nested)
+        .filter(|day| (1970..=9999).contains(&day.year()))
+        .map(Date::Day)
+}
+
+fn in_name(name: &str) -> Option<NaiveDate> {
+    let bytes = name.as_bytes();
+    let separator = *bytes.get(4).filter(|b| matches!(b, b'-' | b'_'))?;
+    let end = bytes.get(10).is_none_or(|b| !b.is_ascii_digit());
+    if bytes.get(7) == Some(&separator) && end && name.is_char_boundary(10) {
+        date(name.get(..4)?, name.get(5..7)?, name.get(8..10)?)
+    } else {
+        None
     }
 }

@@ -1,1 +1,254 @@
-//! .
+//! Front matter: what stands before the text and says what the text is. Read here into plain values; what the keys
+//! mean is [`keys`](super::keys)' business.
+
+use std::borrow::Cow;
+
+use super::{Markup, Problem};
+
+mod html;
+mod json;
+mod toml;
+mod yaml;
+
+pub(super) use html::PAGE_TITLE;
+
+/// The longest head in bytes.
+const LONGEST: usize = 64 << 10;
+
+/// A value as it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Nothing: the key counts as absent.
+    Null,
+    /// `true` or `false`, without quotes.
+    Bool(bool),
+    /// A number, as written where that is known.
+    Number(String),
+    /// Text, or a date.
+    Text(String),
+    /// Several values.
+    List(Vec<Value>),
+    /// Keys (as written) with their values.
+    Map(Vec<(String, Value)>),
+}
+
+impl Value {
+    /// The value under a key that is written in any of the usual ways.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        match self {
+            Self::Map(entries) => entries
+                .iter()
+                .find(|(name, _)| plain(name) == key)
+                .map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// Text, numbers and booleans as text.
+    #[must_use]
+    pub fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Text(text) | Self::Number(text) => Some(Cow::Borrowed(text)),
+            Self::Bool(value) => Some(Cow::Owned(value.to_string())),
+            _ => None,
+        }
+    }
+
+    /// What the value is, for messages.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "empty",
+            Self::Bool(_) => "a boolean",
+            Self::Number(_) => "a number",
+            Self::Text(_) => "text",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a mapping",
+        }
+    }
+}
+
+/// A key without case, `-` and `_`.
+#[must_use]
+pub fn plain(key: &str) -> String {
+    key.chars()
+        .filter(|c| !matches!(c, '-' | '_' | ' '))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// The head of an article.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Head {
+    /// [`plain`] key, line in the file (from 1), value; in the order of the file, no value [`Value::Null`].
+    pub entries: Vec<(String, u32, Value)>,
+}
+
+impl Head {
+    /// The line and the value of a path of [`plain`] keys: `extra.author`, `images[0]`.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<(u32, &Value)> {
+        let (path, first) = path
+            .strip_suffix("[0]")
+            .map_or((path, false), |path| (path, true));
+        let mut keys = path.split('.');
+        let key = keys.next()?;
+        let (_, line, value) = self.entries.iter().find(|(name, ..)| name == key)?;
+        let value = keys.try_fold(value, |value, key| value.get(key))?;
+        let value = match value {
+            Value::List(list) if first => list.first()?,
+            value => value,
+        };
+        (*value != Value::Null).then_some((*line, value))
+    }
+
+    fn put(&mut self, key: &str, line: u32, value: Value) {
+        let key = plain(key);
+        let empty = matches!(&value, Value::Text(text) if text.trim().is_empty());
+        if value != Value::Null && !empty && self.entries.iter().all(|(other, ..)| *other != key) {
+            self.entries.push((key, line, value));
+        }
+    }
+}
+
+/// A file's text, taken apart.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// What the head says.
+    pub head: Head,
+    /// The rest.
+    pub body: &'a str,
+    /// The line at which the rest begins, from 1.
+    pub line: u32,
+}
+
+/// Takes a file apart. `text` has `\n` line ends.
+///
+/// # Errors
+/// If there is a head that cannot be understood; nothing of such a file may be published.
+pub fn read<'a>(path: &str, text: &'a str, markup: Markup) -> Result<Parts<'a>, Problem> {
+    let blank = text.len() - text.trim_start_matches(['\n', ' ', '\t']).len();
+    let start = text[..blank].rfind('\n').map_or(0, |newline| newline + 1);
+    let (above, rest) = text.split_at(start);
+    let above = lines(above);
+    let first = rest.lines().next().unwrap_or_default().trim_end();
+    let mut parts = match first {
+        "---" => fenced(path, rest, above, &["---", "..."], yaml::read)?,
+        "+++" => fenced(path, rest, above, &["+++"], toml::read)?,
+        _ if rest.starts_with('{') && !rest.starts_with("{{") && !rest.starts_with("{%") => {
+            json::read(path, rest, above)?
+        }
+        _ => None,
+    }
+    .unwrap_or(Parts {
+        head: Head::default(),
+        body: text,
+        line: 1,
+    });
+    if markup == Markup::Html {
+        html::read(parts.body, parts.line, &mut parts.head);
+    }
+    Ok(parts)
+}
+
+type Reader = fn(head: &str) -> Result<Option<Vec<(String, u32, Value)>>, Fault>;
+
+/// What is wrong with a head, at a line counted from its first.
+struct Fault {
+    line: Option<u32>,
+    what: String,
+}
+
+/// A head between two fences; `None` if it is none after all.
+fn fenced<'a>(
+    path: &str,
+    rest: &'a str,
+    above: u32,
+    ends: &[&str],
+    read: Reader,
+) -> Result<Option<Parts<'a>>, Problem> {
+    let first = rest.find('\n').map_or(rest.len(), |newline| newline + 1);
+    let fence = rest[..first].trim_end();
+    let mut offset = first;
+    let mut found = None;
+    for line in rest[first..].split_inclusive('\n') {
+        if ends.contains(&line.trim_end()) {
+            found = Some((offset, offset + line.len()));
+            break;
+        }
+        offset += line.len();
+        if offset > LONGEST {
+            break;
+        }
+    }
+    let Some((end, body)) = found else {
+        let looks_like_head = rest[first..]
+            .lines()
+            .find(|line| !line.trim().is_empty())
+            .is_some_and(is_key);
+        if !looks_like_head && fence == "---" {
+            return Ok(None);
+        }
+        let what = if offset > LONGEST {
+            "the front matter is longer than 64 KiB"
+        } else {
+            "the front matter is never closed"
+        };
+        let remedy = format!(
+            "put a line `{fence}` between it and the text; nothing of the file is published until then"
+        );
+        return Err(Problem::error(path, what).at(above + 1).remedy(remedy));
+    };
+    let head = &rest[first..end];
+    let entries = read(head).map_err(|fault| {
+        let line = above + 1 + fault.line.unwrap_or(0);
+        let remedy = "correct it; nothing of the file is published until then";
+        Problem::error(
+            path,
+            format!("the front matter cannot be read: {}", fault.what),
+        )
+        .at(line)
+        .remedy(remedy)
+    })?;
+    let Some(entries) = entries else {
+        return Ok(None);
+    };
+    let mut parsed = Head::default();
+    for (key, line, value) in entries {
+        parsed.put(&key, above + 1 + line, value);
+    }
+    Ok(Some(Parts {
+        head: parsed,
+        body: &rest[body..],
+        line: above + lines(&rest[..body]) + 1,
+    }))
+}
+
+/// Whether a line reads as `key: value` or `key = value`.
+fn is_key(line: &str) -> bool {
+    let key = line.trim_start_matches(['"', '\'']);
+    let end = key
+        .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')))
+        .unwrap_or(key.len());
+    end > 0
+        && key[end..]
+            .trim_start_matches(['"', '\'', ' '])
+            .starts_with([':', '='])
+}
+
+fn lines(text: &str) -> u32 {
+    u32::try_from(text.bytes().filter(|b| *b == b'\n').count()).unwrap_or(u32::MAX)
+}
+
+/// The line, counted from 1, of the first top-level `key` in a head.
+fn line_of(head: &str, key: &str) -> u32 {
+    let found = head.lines().position(|line| {
+        let line = line.trim_start_matches(['"', '\'', '[', ' ', '\t']);
+        line.strip_prefix(key).is_some_and(|rest| {
+            rest.trim_start_matches(['"', '\'', ' '])
+                .starts_with([':', '=', ']', '.'])
+        })
+    });
+    found.map_or(1, |index| u32::try_from(index + 1).unwrap_or(u32::MAX))
+}

@@ -6,9 +6,14 @@
 #[must_use]
 pub fn tag(text: &str) -> Option<String> {
     let text = text.trim();
-    let text = text.split_once('.').map_or(text, |(tag, _)| tag).replace('_', "-");
+    let text = text
+        .split_once('.')
+        .map_or(text, |(tag, _)| tag)
+        .replace('_', "-");
     let mut parts = text.split('-');
-    let language = parts.next().filter(|l| matches!(l.len(), 2 | 3) && l.bytes().all(|b| b.is_ascii_alphabetic()))?;
+    let language = parts
+        .next()
+        .filter(|l| matches!(l.len(), 2 | 3) && l.bytes().all(|b| b.is_ascii_alphabetic()))?;
     let mut tag = language.to_ascii_lowercase();
     for part in parts {
         let letters = part.bytes().all(|b| b.is_ascii_alphabetic());

@@ -4,7 +4,10 @@
 #[must_use]
 pub fn stem(path: &str) -> &str {
     let start = path.rfind('/').map_or(0, |slash| slash + 1);
-    let dot = path[start..].rfind('.').filter(|dot| *dot > 0).map_or(path.len(), |dot| start + dot);
+    let dot = path[start..]
+        .rfind('.')
+        .filter(|dot| *dot > 0)
+        .map_or(path.len(), |dot| start + dot);
     let stem = &path[..dot];
     match stem.rsplit_once('/') {
         Some((folder, "index")) => folder,
@@ -28,9 +31,20 @@ pub fn name(path: &str) -> &str {
 #[must_use]
 pub fn without_date(name: &str) -> &str {
     let bytes = name.as_bytes();
-    let digits = |range: std::ops::Range<usize>| bytes.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
+    let digits = |range: std::ops::Range<usize>| {
+        bytes
+            .get(range)
+            .is_some_and(|part| part.iter().all(u8::is_ascii_digit))
+    };
     let separated = |at: usize| bytes.get(at).is_some_and(|b| matches!(b, b'-' | b'_'));
-    if digits(0..4) && separated(4) && digits(5..7) && separated(7) && digits(8..10) && separated(10) && bytes.len() > 11 {
+    if digits(0..4)
+        && separated(4)
+        && digits(5..7)
+        && separated(7)
+        && digits(8..10)
+        && separated(10)
+        && bytes.len() > 11
+    {
         &name[11..]
     } else {
         name
@@ -43,16 +57,26 @@ mod tests {
 
     #[test]
     fn a_bundle_is_named_after_its_folder() {
-        for (path, expected) in
-            [("a/b.md", "a/b"), ("a/b/index.md", "a/b"), ("index.md", "index"), ("a.b/c", "a.b/c"), ("x.fr.md", "x.fr"), ("a/.md", "a/.md")]
-        {
+        for (path, expected) in [
+            ("a/b.md", "a/b"),
+            ("a/b/index.md", "a/b"),
+            ("index.md", "index"),
+            ("a.b/c", "a.b/c"),
+            ("x.fr.md", "x.fr"),
+            ("a/.md", "a/.md"),
+        ] {
             assert_eq!(stem(path), expected, "{path}");
         }
     }
 
     #[test]
     fn a_date_in_front_of_a_name_goes() {
-        for (name, expected) in [("2024-05-01-hello", "hello"), ("2024-05-01", "2024-05-01"), ("2024-hello", "2024-hello"), ("é2024-05-01-x", "é2024-05-01-x")] {
+        for (name, expected) in [
+            ("2024-05-01-hello", "hello"),
+            ("2024-05-01", "2024-05-01"),
+            ("2024-hello", "2024-hello"),
+            ("é2024-05-01-x", "é2024-05-01-x"),
+        ] {
             assert_eq!(without_date(name), expected);
         }
     }

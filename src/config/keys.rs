@@ -9,18 +9,58 @@ const KEYS: [(&str, &[&str]); 9] = [
     (
         "",
         &[
-            "base_url", "title", "description", "language", "time_zone", "author", "copyright", "icon", "articles", "feeds",
-            "ledger", "permalink", "encoding", "hubs", "authors", "defaults", "feed", "podcast", "serve", "hub",
+            "base_url",
+            "title",
+            "description",
+            "language",
+            "time_zone",
+            "author",
+            "copyright",
+            "icon",
+            "articles",
+            "feeds",
+            "ledger",
+            "permalink",
+            "encoding",
+            "hubs",
+            "authors",
+            "defaults",
+            "feed",
+            "podcast",
+            "serve",
+            "hub",
         ],
     ),
     ("authors", &["*"]),
     ("authors.*", &["name", "email", "url"]),
-    ("defaults", &["limit", "max_age", "max_bytes", "content", "formats", "by", "archives"]),
+    (
+        "defaults",
+        &[
+            "limit",
+            "max_age",
+            "max_bytes",
+            "content",
+            "formats",
+            "by",
+            "archives",
+        ],
+    ),
     ("feed", &["*"]),
     ("podcast", &["*"]),
     (
         "serve",
-        &["listen", "admin", "fresh", "scan", "log", "trusted_proxies", "max_connections", "aliases", "moved", "gone"],
+        &[
+            "listen",
+            "admin",
+            "fresh",
+            "scan",
+            "log",
+            "trusted_proxies",
+            "max_connections",
+            "aliases",
+            "moved",
+            "gone",
+        ],
     ),
     ("hub", &["*"]),
     ("serve.aliases", &["*"]),
@@ -29,10 +69,17 @@ const KEYS: [(&str, &[&str]); 9] = [
 /// The line (from 1) on which `key` is set; `None` if it stands nowhere by itself.
 pub(super) fn line(text: &str, key: &str) -> Option<u32> {
     let sets = |line: &str| {
-        let rest = line.trim_start().trim_start_matches('[').trim_start().strip_prefix(key).map(str::trim_start);
+        let rest = line
+            .trim_start()
+            .trim_start_matches('[')
+            .trim_start()
+            .strip_prefix(key)
+            .map(str::trim_start);
         rest.is_some_and(|rest| rest.starts_with(['=', ']', '.']))
     };
-    text.lines().position(sets).and_then(|index| u32::try_from(index + 1).ok())
+    text.lines()
+        .position(sets)
+        .and_then(|index| u32::try_from(index + 1).ok())
 }
 
 /// Refuses keys that do not exist, naming the nearest that does.
@@ -43,23 +90,48 @@ pub(super) fn unknown(text: &str, table: &DeTable<'_>, name: &str) -> Vec<Proble
 }
 
 fn walk(text: &str, table: &DeTable<'_>, path: &str, name: &str, found: &mut Vec<Problem>) {
-    let Some((_, keys)) = KEYS.iter().find(|(table, _)| *table == path) else { return };
+    let Some((_, keys)) = KEYS.iter().find(|(table, _)| *table == path) else {
+        return;
+    };
     for (key, value) in table {
         let any = keys.contains(&"*");
         if !any && !keys.contains(&key.get_ref().as_ref()) {
-            let line = text[..key.span().start].bytes().filter(|b| *b == b'\n').count() + 1;
-            let table = if path.is_empty() { String::new() } else { format!(" in `[{path}]`") };
-            let nearest = keys.iter().min_by_key(|known| distance(known, key.get_ref()));
+            let line = text[..key.span().start]
+                .bytes()
+                .filter(|b| *b == b'\n')
+                .count()
+                + 1;
+            let table = if path.is_empty() {
+                String::new()
+            } else {
+                format!(" in `[{path}]`")
+            };
+            let nearest = keys
+                .iter()
+                .min_by_key(|known| distance(known, key.get_ref()));
             let remedy = match nearest.filter(|known| distance(known, key.get_ref()) <= 3) {
                 Some(known) => format!("do you mean `{known}`?"),
-                None => format!("there is {}", keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")),
+                None => format!(
+                    "there is {}",
+                    keys.iter()
+                        .map(|key| format!("`{key}`"))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ),
             };
-            let problem = Problem::error(name, format!("the key `{}` is unknown{table}", key.get_ref()));
+            let problem = Problem::error(
+                name,
+                format!("the key `{}` is unknown{table}", key.get_ref()),
+            );
             found.push(problem.remedy(remedy).at(u32::try_from(line).ok()));
         }
         if let DeValue::Table(inner) = value.get_ref() {
             let key = if any { "*" } else { key.get_ref().as_ref() };
-            let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+            let path = if path.is_empty() {
+                key.to_owned()
+            } else {
+                format!("{path}.{key}")
+            };
             walk(text, inner, &path, name, found);
         }
     }

@@ -16,7 +16,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         "y" | "year" => 365 * 86400,
         _ => return Err(wrong()),
     };
-    number.checked_mul(seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs).ok_or_else(wrong)
+    number
+        .checked_mul(seconds)
+        .filter(|seconds| *seconds > 0)
+        .map(Duration::from_secs)
+        .ok_or_else(wrong)
 }
 
 /// A duration in whole minutes, at least 1.
@@ -27,7 +31,9 @@ pub(super) fn minutes(text: &str) -> Result<u32, String> {
 
 /// A number and a unit of bytes: `512 KiB`, `1 MB`.
 pub(super) fn bytes(text: &str) -> Result<usize, String> {
-    let wrong = || format!("`{text}` is no size; write it like `512 KiB` or `1 MiB`, or as a number of bytes");
+    let wrong = || {
+        format!("`{text}` is no size; write it like `512 KiB` or `1 MiB`, or as a number of bytes")
+    };
     let (number, unit) = split(text).ok_or_else(wrong)?;
     let factor: u64 = match unit.as_str() {
         "" | "b" | "byte" | "bytes" => 1,
@@ -39,13 +45,22 @@ pub(super) fn bytes(text: &str) -> Result<usize, String> {
         "g" | "gb" => 1_000_000_000,
         _ => return Err(wrong()),
     };
-    number.checked_mul(factor).and_then(|bytes| usize::try_from(bytes).ok()).filter(|bytes| *bytes > 0).ok_or_else(wrong)
+    number
+        .checked_mul(factor)
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(wrong)
 }
 
 fn split(text: &str) -> Option<(u64, String)> {
     let text = text.trim();
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    Some((text[..end].parse().ok()?, text[end..].trim().to_ascii_lowercase()))
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    Some((
+        text[..end].parse().ok()?,
+        text[end..].trim().to_ascii_lowercase(),
+    ))
 }
 
 #[cfg(test)]
@@ -54,13 +69,27 @@ mod tests {
 
     #[test]
     fn durations_and_sizes_are_read_as_people_write_them() {
-        for (text, seconds) in [("30 minutes", 1800), ("60 seconds", 60), ("1 h", 3600), ("90 days", 90 * 86400), ("2 weeks", 1_209_600), ("45", 45)] {
+        for (text, seconds) in [
+            ("30 minutes", 1800),
+            ("60 seconds", 60),
+            ("1 h", 3600),
+            ("90 days", 90 * 86400),
+            ("2 weeks", 1_209_600),
+            ("45", 45),
+        ] {
             assert_eq!(duration(text).unwrap().as_secs(), seconds, "{text}");
         }
         for (text, size) in [("512 KiB", 524_288), ("1MB", 1_000_000), ("100", 100)] {
             assert_eq!(bytes(text).unwrap(), size, "{text}");
         }
-        for text in ["", "soon", "-1 day", "0 minutes", "3 fortnights", "99999999999999999999 d"] {
+        for text in [
+            "",
+            "soon",
+            "-1 day",
+            "0 minutes",
+            "3 fortnights",
+            "99999999999999999999 d",
+        ] {
             assert!(duration(text).is_err(), "{text}");
         }
     }

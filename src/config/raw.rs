@@ -11,7 +11,10 @@ use crate::problem::Problem;
 /// Every key, none resolved; [`Config::resolve`](super::Config::resolve) finds the meaning.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-#[allow(missing_docs, reason = "the keys are documented where users look for them: in the README")]
+#[allow(
+    missing_docs,
+    reason = "the keys are documented where users look for them: in the README"
+)]
 pub struct Raw {
     pub base_url: Option<String>,
     pub title: Option<String>,
@@ -98,11 +101,17 @@ impl Raw {
     /// What is no TOML, has the wrong type or does not exist, with its line.
     pub fn parse(text: &str, name: &str) -> Result<Self, Vec<Problem>> {
         let at = |error: &toml::de::Error| {
-            error.span().and_then(|span| u32::try_from(text[..span.start].bytes().filter(|b| *b == b'\n').count() + 1).ok())
+            error.span().and_then(|span| {
+                u32::try_from(text[..span.start].bytes().filter(|b| *b == b'\n').count() + 1).ok()
+            })
         };
         let refuse = |error: toml::de::Error| {
             let what = error.message().lines().collect::<Vec<_>>().join(", ");
-            vec![Problem::error(name, what).at(at(&error)).remedy("see the README for each key and its form")]
+            vec![
+                Problem::error(name, what)
+                    .at(at(&error))
+                    .remedy("see the README for each key and its form"),
+            ]
         };
         let table = toml::de::DeTable::parse(text).map_err(refuse)?;
         let unknown = keys::unknown(text, table.get_ref(), name);
@@ -116,9 +125,18 @@ impl Raw {
 
     /// What is set and known, but not built yet.
     pub(super) fn unbuilt(&self, name: &str) -> Vec<Problem> {
-        let remote = |path: &Option<PathBuf>| path.as_deref().and_then(Path::to_str).is_some_and(|path| path.contains("://"));
+        let remote = |path: &Option<PathBuf>| {
+            path.as_deref()
+                .and_then(Path::to_str)
+                .is_some_and(|path| path.contains("://"))
+        };
         let set = [
-            ("encoding", self.encoding.as_deref().is_some_and(|encoding| !encoding.is_empty())),
+            (
+                "encoding",
+                self.encoding
+                    .as_deref()
+                    .is_some_and(|encoding| !encoding.is_empty()),
+            ),
             ("hubs", !self.hubs.is_empty()),
             ("by", !self.defaults.by.is_empty()),
             ("archives", self.defaults.archives),
@@ -130,7 +148,11 @@ impl Raw {
         set.into_iter()
             .filter(|(_, set)| *set)
             .map(|(key, _)| {
-                let what = if key == "feeds" { "a bucket in `feeds` is".to_owned() } else { format!("`{key}` is") };
+                let what = if key == "feeds" {
+                    "a bucket in `feeds` is".to_owned()
+                } else {
+                    format!("`{key}` is")
+                };
                 Problem::error(name, format!("{what} not built yet"))
                     .remedy("take it out; the README says what works today")
                     .at(keys::line(&self.source, key))

@@ -12,7 +12,17 @@ use crate::article::{Article, location};
 use crate::site::Site;
 
 /// What an IRI must not hold (RFC 3987 §2.2); everything that is not ASCII is encoded too, so that an id is a URI.
-const FORBIDDEN: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
+const FORBIDDEN: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// A declared id as it is published: verbatim, percent-encoded where a URI demands it.
 ///
@@ -20,7 +30,9 @@ const FORBIDDEN: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').a
 /// `urn:uuid:…`, any other name `urn:x-article:…`.
 pub(super) fn explicit(declared: &str) -> String {
     let encoded = utf8_percent_encode(declared, FORBIDDEN).to_string();
-    let scheme = encoded.split_once(':').map(|(scheme, rest)| (scheme, !rest.is_empty()));
+    let scheme = encoded
+        .split_once(':')
+        .map(|(scheme, rest)| (scheme, !rest.is_empty()));
     match scheme {
         Some((scheme, true)) if is_scheme(scheme) => encoded,
         _ if is_uuid(&encoded) => format!("urn:uuid:{}", encoded.to_ascii_lowercase()),
@@ -30,12 +42,20 @@ pub(super) fn explicit(declared: &str) -> String {
 
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
 fn is_uuid(text: &str) -> bool {
     text.len() == 36
-        && text.char_indices().all(|(i, c)| if matches!(i, 8 | 13 | 18 | 23) { c == '-' } else { c.is_ascii_hexdigit() })
+        && text.char_indices().all(|(i, c)| {
+            if matches!(i, 8 | 13 | 18 | 23) {
+                c == '-'
+            } else {
+                c.is_ascii_hexdigit()
+            }
+        })
 }
 
 /// `tag:HOST,DATE:PATH` (RFC 4151), with `-2`, `-3` … if the ledger or this turn knows it already.
@@ -53,18 +73,23 @@ pub(super) fn mint(
 }
 
 /// `name`, or the first of `name-2`, `name-3` … that is not taken.
-pub(super) fn numbered(name: String, taken: &dyn Fn(&str) -> bool) -> String {
+pub(crate) fn numbered(name: String, taken: &dyn Fn(&str) -> bool) -> String {
     if !taken(&name) {
         return name;
     }
-    (2u64..).map(|n| format!("{name}-{n}")).find(|name| !taken(name)).unwrap_or(name)
+    (2u64..)
+        .map(|n| format!("{name}-{n}"))
+        .find(|name| !taken(name))
+        .unwrap_or(name)
 }
 
 /// Whether a file without a record says the same, with the same date, as what a record holds.
 pub(super) fn same_date(article: &Article, record: &Record, site: &Site) -> bool {
     match article.published {
         None => record.undated,
-        Some(date) => !record.undated && date.instant(site.zone, record.nth.unwrap_or(0)) == record.published,
+        Some(date) => {
+            !record.undated && date.instant(site.zone, record.nth.unwrap_or(0)) == record.published
+        }
     }
 }
 
@@ -85,21 +110,39 @@ pub(super) fn renames(
     let gone: Vec<&Record> = ledger
         .records()
         .filter(|record| !claimed.contains(&record.id))
-        .filter(|record| record.path.as_ref().is_none_or(|path| !present.contains(path)))
+        .filter(|record| {
+            record
+                .path
+                .as_ref()
+                .is_none_or(|path| !present.contains(path))
+        })
         .collect();
     let mut found = BTreeMap::new();
     let by_digest = pairs(
-        new.iter().map(|candidate| (candidate.article.digest.clone(), *candidate)),
+        new.iter()
+            .map(|candidate| (candidate.article.digest.clone(), *candidate)),
         gone.iter().map(|record| (record.digest.clone(), *record)),
         |_, _| true,
     );
     found.extend(by_digest);
     let taken: BTreeSet<&String> = found.values().collect();
-    let title = |candidate: &&&Candidate| candidate.article.title.as_ref().map(|title| title.text.clone());
+    let title = |candidate: &&&Candidate| {
+        candidate
+            .article
+            .title
+            .as_ref()
+            .map(|title| title.text.clone())
+    };
     let by_title = pairs(
-        new.iter().filter(|c| !found.contains_key(&c.article.path)).filter_map(|c| Some((title(&c)?, *c))),
-        gone.iter().filter(|r| !taken.contains(&r.id)).filter_map(|r| Some((r.title.clone()?, *r))),
-        |candidate, record| candidate.article.published.is_some() && same_date(&candidate.article, record, site),
+        new.iter()
+            .filter(|c| !found.contains_key(&c.article.path))
+            .filter_map(|c| Some((title(&c)?, *c))),
+        gone.iter()
+            .filter(|r| !taken.contains(&r.id))
+            .filter_map(|r| Some((r.title.clone()?, *r))),
+        |candidate, record| {
+            candidate.article.published.is_some() && same_date(&candidate.article, record, site)
+        },
     );
     found.extend(by_title);
     found
@@ -125,7 +168,11 @@ fn pairs<'a>(
         for candidate in &candidates {
             let mut fitting = records.iter().filter(|record| fits(candidate, record));
             if let (Some(record), None) = (fitting.next(), fitting.next())
-                && candidates.iter().filter(|other| fits(other, record)).count() == 1
+                && candidates
+                    .iter()
+                    .filter(|other| fits(other, record))
+                    .count()
+                    == 1
             {
                 found.push((candidate.article.path.clone(), record.id.clone()));
             }

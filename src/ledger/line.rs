@@ -106,7 +106,9 @@ pub(super) fn write_feed(record: &FeedRecord) -> String {
 
 fn to_line(value: &impl Serialize) -> String {
     // strings, dates and numbers: nothing in a record can fail to be JSON
-    serde_json::to_string(value).map(|line| line + "\n").unwrap_or_default()
+    serde_json::to_string(value)
+        .map(|line| line + "\n")
+        .unwrap_or_default()
 }
 
 /// Reads every line into `ledger`, merging those of one id, and says what could not be read.
@@ -121,14 +123,20 @@ pub(super) fn read(text: &[u8], ledger: &mut Ledger) -> Vec<Fault> {
         if line.is_empty() {
             continue;
         }
-        if [&b"<<<<<<<"[..], b"=======", b">>>>>>>", b"|||||||"].iter().any(|marker| line.starts_with(marker)) {
+        if [&b"<<<<<<<"[..], b"=======", b">>>>>>>", b"|||||||"]
+            .iter()
+            .any(|marker| line.starts_with(marker))
+        {
             conflict.get_or_insert(number);
             continue;
         }
         match read_line(line, ledger) {
             Ok(()) => {}
             Err(_) if !whole => faults.push(Fault::Torn { line: number }),
-            Err(cause) => faults.push(Fault::Damaged { line: number, cause: cause.to_string() }),
+            Err(cause) => faults.push(Fault::Damaged {
+                line: number,
+                cause: cause.to_string(),
+            }),
         }
     }
     faults.extend(conflict.map(|line| Fault::Conflict { line }));
@@ -144,8 +152,10 @@ fn read_line(line: &[u8], ledger: &mut Ledger) -> Result<(), serde_json::Error> 
         ledger.put_feed(feed);
     } else {
         let mut record: Record = serde_json::from_slice(line)?;
-        let former: Vec<&Record> =
-            std::iter::once(&record.id).chain(&record.was).filter_map(|id| ledger.records.get(id)).collect();
+        let former: Vec<&Record> = std::iter::once(&record.id)
+            .chain(&record.was)
+            .filter_map(|id| ledger.records.get(id))
+            .collect();
         let seen = former.iter().map(|earlier| earlier.seen).min();
         let updated = former.iter().filter_map(|earlier| earlier.updated).max();
         record.seen = seen.map_or(record.seen, |earlier| earlier.min(record.seen));

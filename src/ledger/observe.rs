@@ -60,7 +60,12 @@ impl Ledger {
         now: DateTime<Utc>,
     ) -> Observation {
         candidates.sort_by(|a, b| a.article.path.cmp(&b.article.path));
-        let mut turn = Turn { ledger: self, site, now, found: Observation::default() };
+        let mut turn = Turn {
+            ledger: self,
+            site,
+            now,
+            found: Observation::default(),
+        };
         candidates.retain(|candidate| turn.may_be_due(candidate));
         let known = turn.assign(present, candidates);
         let dated = turn.date(known);
@@ -103,7 +108,10 @@ impl<'a> Turn<'a> {
     /// Neither expired nor scheduled, as far as the front matter tells.
     fn may_be_due(&mut self, candidate: &Candidate) -> bool {
         let instant = |date: Date| date.instant(self.site.zone, 0);
-        let (published, expires) = (candidate.article.published.map(instant), candidate.article.expires.map(instant));
+        let (published, expires) = (
+            candidate.article.published.map(instant),
+            candidate.article.expires.map(instant),
+        );
         if let Some(published) = published.filter(|published| *published > self.now) {
             if expires.is_none_or(|expires| expires > published) {
                 self.wake_at(published);
@@ -123,35 +131,62 @@ impl<'a> Turn<'a> {
         let mut new = Vec::new();
         let mut claimed: BTreeMap<String, String> = BTreeMap::new();
         // an id belongs to whom it was given first: records before files that are new
-        let (old, fresh): (Vec<_>, Vec<_>) =
-            candidates.into_iter().partition(|candidate| self.ledger.at(&candidate.article.path).is_some());
+        let (old, fresh): (Vec<_>, Vec<_>) = candidates
+            .into_iter()
+            .partition(|candidate| self.ledger.at(&candidate.article.path).is_some());
         for candidate in old.into_iter().chain(fresh) {
             let path = candidate.article.path.clone();
             let own = self.ledger.at(&path);
             let Some(id) = candidate.article.id.as_deref().map(explicit) else {
                 match own {
-                    Some(record) => known.push(Known { candidate, record: Some(record), explicit: None }),
+                    Some(record) => known.push(Known {
+                        candidate,
+                        record: Some(record),
+                        explicit: None,
+                    }),
                     None => new.push(candidate),
                 }
                 continue;
             };
-            let owner = claimed.get(&id).cloned().or_else(|| self.owner(&id, &path, present));
+            let owner = claimed
+                .get(&id)
+                .cloned()
+                .or_else(|| self.owner(&id, &path, present));
             if let Some(owner) = owner {
                 let what = format!("the id `{id}` belongs to `{owner}`");
-                let remedy = "give this article an id of its own, or none; it is not published until then";
-                self.found.problems.push(Problem::error(path, what).remedy(remedy));
+                let remedy =
+                    "give this article an id of its own, or none; it is not published until then";
+                self.found
+                    .problems
+                    .push(Problem::error(path, what).remedy(remedy));
                 continue;
             }
             claimed.insert(id.clone(), path);
             let record = self.ledger.get(&id).or(own);
-            known.push(Known { candidate, record, explicit: Some(id) });
+            known.push(Known {
+                candidate,
+                record,
+                explicit: Some(id),
+            });
         }
         let claimed = claimed.into_keys().collect();
         let new = self.without_copies(present, new);
-        let renamed = renames(self.ledger, present, &new.iter().collect::<Vec<_>>(), &claimed, self.site);
+        let renamed = renames(
+            self.ledger,
+            present,
+            &new.iter().collect::<Vec<_>>(),
+            &claimed,
+            self.site,
+        );
         known.extend(new.into_iter().map(|candidate| {
-            let record = renamed.get(&candidate.article.path).and_then(|id| self.ledger.get(id));
-            Known { candidate, record, explicit: None }
+            let record = renamed
+                .get(&candidate.article.path)
+                .and_then(|id| self.ledger.get(id));
+            Known {
+                candidate,
+                record,
+                explicit: None,
+            }
         }));
         known.sort_by(|a, b| a.candidate.article.path.cmp(&b.candidate.article.path));
         known
@@ -160,22 +195,35 @@ impl<'a> Turn<'a> {
     /// Who else has `id`, as a path that is still there, or as a former or foreign id.
     fn owner(&self, id: &str, path: &str, present: &BTreeSet<String>) -> Option<String> {
         match self.ledger.get(id) {
-            Some(record) => record.path.clone().filter(|owner| owner != path && present.contains(owner)),
+            Some(record) => record
+                .path
+                .clone()
+                .filter(|owner| owner != path && present.contains(owner)),
             None if !self.ledger.is_former(id) => None,
             None => self
                 .ledger
                 .records()
-                .find(|record| record.was.iter().any(|was| was == id) && record.path.as_deref() != Some(path))
+                .find(|record| {
+                    record.was.iter().any(|was| was == id) && record.path.as_deref() != Some(path)
+                })
                 .map(|record| record.path.clone().unwrap_or_else(|| record.id.clone())),
         }
     }
 
     /// Moves are often copy and delete: a copy is held back while both files exist.
-    fn without_copies(&mut self, present: &BTreeSet<String>, new: Vec<Candidate>) -> Vec<Candidate> {
+    fn without_copies(
+        &mut self,
+        present: &BTreeSet<String>,
+        new: Vec<Candidate>,
+    ) -> Vec<Candidate> {
         let mut originals: HashMap<&str, Vec<&Record>> = HashMap::new();
         if !new.is_empty() {
             for record in self.ledger.records() {
-                if record.path.as_ref().is_some_and(|path| present.contains(path)) {
+                if record
+                    .path
+                    .as_ref()
+                    .is_some_and(|path| present.contains(path))
+                {
                     originals.entry(&record.digest).or_default().push(record);
                 }
             }
@@ -188,13 +236,23 @@ impl<'a> Turn<'a> {
             let original = living
                 .filter(|record| same_date(article, record, self.site))
                 .find_map(|record| record.path.clone())
-                .or_else(|| first.get(&(article.digest.clone(), article.published)).cloned());
+                .or_else(|| {
+                    first
+                        .get(&(article.digest.clone(), article.published))
+                        .cloned()
+                });
             if let Some(original) = original {
                 let what = format!("copy of `{original}`: same text, same date");
-                let remedy = "held back while both files exist; delete one, or give this one an `id`";
-                self.found.problems.push(Problem::warning(&article.path, what).remedy(remedy));
+                let remedy =
+                    "held back while both files exist; delete one, or give this one an `id`";
+                self.found
+                    .problems
+                    .push(Problem::warning(&article.path, what).remedy(remedy));
             } else {
-                first.insert((article.digest.clone(), article.published), article.path.clone());
+                first.insert(
+                    (article.digest.clone(), article.published),
+                    article.path.clone(),
+                );
                 kept.push(candidate);
             }
         }
@@ -219,7 +277,9 @@ impl<'a> Turn<'a> {
                     let midnight = day.instant(self.site.zone, 0);
                     let own = known.record.and_then(|r| Some((r.published, r.nth?)));
                     let nth = match own {
-                        Some((published, nth)) if day.instant(self.site.zone, nth) == published => nth,
+                        Some((published, nth)) if day.instant(self.site.zone, nth) == published => {
+                            nth
+                        }
                         _ => {
                             let next = next_of_day.entry(midnight).or_default();
                             *next += 1;
@@ -243,20 +303,38 @@ impl<'a> Turn<'a> {
     }
 
     /// Gives each its record, minting ids where there is none yet.
-    fn identify(&mut self, dated: Vec<(Known<'a>, DateTime<Utc>, Option<u32>)>) -> Vec<Published<'a>> {
-        let claimed: BTreeSet<String> = dated.iter().filter_map(|(known, ..)| known.explicit.clone()).collect();
+    fn identify(
+        &mut self,
+        dated: Vec<(Known<'a>, DateTime<Utc>, Option<u32>)>,
+    ) -> Vec<Published<'a>> {
+        let claimed: BTreeSet<String> = dated
+            .iter()
+            .filter_map(|(known, ..)| known.explicit.clone())
+            .collect();
         let mut given = BTreeSet::new();
         let mut published = Vec::with_capacity(dated.len());
         for (known, date, nth) in dated {
-            let Known { candidate, record: before, explicit } = known;
+            let Known {
+                candidate,
+                record: before,
+                explicit,
+            } = known;
             let article = &candidate.article;
             let seen = before.map_or(self.now, |record| record.seen);
             let (id, minted) = match (before, explicit) {
                 (_, Some(id)) => (id, Minted::Explicit),
-                (Some(r), None) if r.minted != Minted::Provisional || !self.site.is_public() => (r.id.clone(), r.minted),
+                (Some(r), None) if r.minted != Minted::Provisional || !self.site.is_public() => {
+                    (r.id.clone(), r.minted)
+                }
                 (_, None) => {
-                    let taken = |id: &str| self.ledger.knows(id) || claimed.contains(id) || given.contains(id);
-                    let minted = if self.site.is_public() { Minted::Final } else { Minted::Provisional };
+                    let taken = |id: &str| {
+                        self.ledger.knows(id) || claimed.contains(id) || given.contains(id)
+                    };
+                    let minted = if self.site.is_public() {
+                        Minted::Final
+                    } else {
+                        Minted::Provisional
+                    };
                     (mint(article, date, seen, self.site, &taken), minted)
                 }
             };
@@ -280,7 +358,11 @@ impl<'a> Turn<'a> {
                 gone: None,
                 was,
             };
-            published.push(Published { candidate, before, record });
+            published.push(Published {
+                candidate,
+                before,
+                record,
+            });
         }
         published
     }
@@ -288,16 +370,25 @@ impl<'a> Turn<'a> {
     /// Those whose text changed get instants one second apart, the last being now, each later than its former one.
     fn update(&mut self, published: &mut [Published<'a>]) {
         let changed: Vec<usize> = (0..published.len())
-            .filter(|&i| published[i].before.is_some_and(|before| before.digest != published[i].record.digest))
+            .filter(|&i| {
+                published[i]
+                    .before
+                    .is_some_and(|before| before.digest != published[i].record.digest)
+            })
             .collect();
         let mut behind = i64::try_from(changed.len()).unwrap_or(0);
         for i in changed {
             behind -= 1;
             let published = &mut published[i];
-            let former = published.before.map_or(published.record.published, Record::effective_update);
-            let instant = (self.now - TimeDelta::seconds(behind)).max(former + TimeDelta::seconds(1));
+            let former = published
+                .before
+                .map_or(published.record.published, Record::effective_update);
+            let instant =
+                (self.now - TimeDelta::seconds(behind)).max(former + TimeDelta::seconds(1));
             published.record.updated = Some(instant);
-            self.found.updated.push(published.candidate.article.path.clone());
+            self.found
+                .updated
+                .push(published.candidate.article.path.clone());
         }
     }
 
@@ -306,8 +397,15 @@ impl<'a> Turn<'a> {
         if self.site.permalink.is_some() {
             return;
         }
-        let mut taken: BTreeSet<String> = self.ledger.records().filter_map(|record| record.page.clone()).collect();
-        for Published { candidate, record, .. } in published {
+        let mut taken: BTreeSet<String> = self
+            .ledger
+            .records()
+            .filter_map(|record| record.page.clone())
+            .collect();
+        for Published {
+            candidate, record, ..
+        } in published
+        {
             let article = &candidate.article;
             let declared = article.slug.as_deref().and_then(slug::slug);
             let kept = record.page.as_deref().is_some_and(|page| match &declared {
@@ -331,8 +429,10 @@ impl<'a> Turn<'a> {
 
     /// Tells what is new, changed and gone, and makes the entries.
     fn finish(&mut self, published: Vec<Published<'a>>) {
-        let public: BTreeSet<&str> =
-            published.iter().filter_map(|p| p.before.map(|before| before.id.as_str())).collect();
+        let public: BTreeSet<&str> = published
+            .iter()
+            .filter_map(|p| p.before.map(|before| before.id.as_str()))
+            .collect();
         let mut gone: Vec<Record> = self
             .ledger
             .records()
@@ -341,20 +441,32 @@ impl<'a> Turn<'a> {
             .collect();
         for record in &mut gone {
             record.gone = Some(self.now);
-            self.found.withdrawn.push(record.path.clone().unwrap_or_else(|| record.id.clone()));
+            self.found
+                .withdrawn
+                .push(record.path.clone().unwrap_or_else(|| record.id.clone()));
         }
         // whoever takes over another's path leaves that one without
         for Published { before, record, .. } in &published {
             let displaced = record.path.as_deref().and_then(|path| self.ledger.at(path));
-            if let Some(displaced) = displaced.filter(|other| before.is_some_and(|before| before.id != other.id)) {
+            if let Some(displaced) =
+                displaced.filter(|other| before.is_some_and(|before| before.id != other.id))
+            {
                 match gone.iter_mut().find(|record| record.id == displaced.id) {
                     Some(record) => record.path = None,
-                    None => gone.push(Record { path: None, ..displaced.clone() }),
+                    None => gone.push(Record {
+                        path: None,
+                        ..displaced.clone()
+                    }),
                 }
             }
         }
         let mut undated = Vec::new();
-        for Published { candidate, before, record } in published {
+        for Published {
+            candidate,
+            before,
+            record,
+        } in published
+        {
             let path = candidate.article.path.clone();
             match before {
                 None => {
@@ -374,9 +486,14 @@ impl<'a> Turn<'a> {
         if let Some(first) = undated.first() {
             let what = match undated.len() {
                 1 => "has no date; the ledger now holds one".to_owned(),
-                n => format!("has no date, as have {} more; the ledger now holds theirs", n - 1),
+                n => format!(
+                    "has no date, as have {} more; the ledger now holds theirs",
+                    n - 1
+                ),
             };
-            self.found.problems.push(Problem::warning(first, what).remedy("commit the ledger, or write a `date`"));
+            self.found
+                .problems
+                .push(Problem::warning(first, what).remedy("commit the ledger, or write a `date`"));
         }
         self.found.records.extend(gone);
     }
@@ -390,29 +507,48 @@ impl<'a> Turn<'a> {
         }
         if before.id != record.id {
             if before.minted != Minted::Provisional {
-                let what = format!("the id changes from `{}` to `{}`: readers will show the article as new", before.id, record.id);
+                let what = format!(
+                    "the id changes from `{}` to `{}`: readers will show the article as new",
+                    before.id, record.id
+                );
                 let remedy = "take the `id` out again if that is not meant";
-                self.found.problems.push(Problem::warning(&path, what).remedy(remedy));
+                self.found
+                    .problems
+                    .push(Problem::warning(&path, what).remedy(remedy));
             }
-            self.found.changed_ids.push((path, before.id.clone(), record.id.clone()));
+            self.found
+                .changed_ids
+                .push((path, before.id.clone(), record.id.clone()));
         }
     }
 
     fn entry(&mut self, candidate: Candidate, record: &Record) -> Entry {
-        let declared = candidate.article.updated.map(|date| date.instant(self.site.zone, 0));
+        let declared = candidate
+            .article
+            .updated
+            .map(|date| date.instant(self.site.zone, 0));
         if let Some(declared) = declared.filter(|declared| *declared > self.now) {
-            let what = format!("the date of change {} is in the future", declared.format("%Y-%m-%d %H:%M"));
+            let what = format!(
+                "the date of change {} is in the future",
+                declared.format("%Y-%m-%d %H:%M")
+            );
             let remedy = "it is not used until then; correct it or take it out";
-            self.found.problems.push(Problem::warning(&candidate.article.path, what).remedy(remedy));
+            self.found
+                .problems
+                .push(Problem::warning(&candidate.article.path, what).remedy(remedy));
         }
         let declared = declared.filter(|declared| *declared <= self.now);
         Entry {
             id: record.id.clone(),
             published: record.published,
-            updated: declared.map_or_else(|| record.effective_update(), |declared| declared.max(record.published)),
+            updated: declared.map_or_else(
+                || record.effective_update(),
+                |declared| declared.max(record.published),
+            ),
             updated_declared: declared.is_some(),
             page: record.page.clone().filter(|_| {
-                self.site.permalink.is_none() && link::declared(&candidate.article, self.site).is_none()
+                self.site.permalink.is_none()
+                    && link::declared(&candidate.article, self.site).is_none()
             }),
             article: candidate.article,
         }
@@ -422,6 +558,9 @@ impl<'a> Turn<'a> {
 /// Whether `name` is `slug` or `slug-2`, `slug-3` ….
 fn is_numbered(name: &str, slug: &str) -> bool {
     name.strip_prefix(slug).is_some_and(|rest| {
-        rest.is_empty() || rest.strip_prefix('-').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+        rest.is_empty()
+            || rest
+                .strip_prefix('-')
+                .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
     })
 }

@@ -30,13 +30,21 @@ impl Ledger {
     /// Takes over every published entry that the ledger does not know; those without a file stay as gone.
     ///
     /// An entry is the file whose minted id, else link, else title and published date it has, if exactly one fits.
-    pub fn rebuild(&mut self, published: &[Remembered], candidates: &[Candidate], site: &Site) -> Vec<Record> {
+    pub fn rebuild(
+        &mut self,
+        published: &[Remembered],
+        candidates: &[Candidate],
+        site: &Site,
+    ) -> Vec<Record> {
         let mut found = Vec::new();
         for entry in published {
             if self.knows(&entry.id) {
                 continue;
             }
-            let free: Vec<&Candidate> = candidates.iter().filter(|c| self.at(&c.article.path).is_none()).collect();
+            let free: Vec<&Candidate> = candidates
+                .iter()
+                .filter(|c| self.at(&c.article.path).is_none())
+                .collect();
             let candidate = only(&free, |article| has_id(article, &entry.id, site))
                 .or_else(|| only(&free, |article| has_link(article, entry, site)))
                 .or_else(|| only(&free, |article| has_title_and_date(article, entry, site)));
@@ -51,13 +59,24 @@ impl Ledger {
     pub fn rebuild_feed(&mut self, name: &str, id: &str, changed: DateTime<Utc>) {
         if self.feed(name).is_none() {
             let minted = minted(id);
-            self.put_feed(FeedRecord { feed: name.to_owned(), id: id.to_owned(), minted, changed, digest: String::new() });
+            self.put_feed(FeedRecord {
+                feed: name.to_owned(),
+                id: id.to_owned(),
+                minted,
+                changed,
+                digest: String::new(),
+            });
         }
     }
 }
 
-fn only<'a>(candidates: &[&'a Candidate], fits: impl Fn(&Article) -> bool) -> Option<&'a Candidate> {
-    let mut fitting = candidates.iter().filter(|candidate| fits(&candidate.article));
+fn only<'a>(
+    candidates: &[&'a Candidate],
+    fits: impl Fn(&Article) -> bool,
+) -> Option<&'a Candidate> {
+    let mut fitting = candidates
+        .iter()
+        .filter(|candidate| fits(&candidate.article));
     fitting.next().filter(|_| fitting.next().is_none()).copied()
 }
 
@@ -67,15 +86,24 @@ fn has_id(article: &Article, id: &str, site: &Site) -> bool {
         return explicit(declared) == id;
     }
     let path: String = location::stem(&article.path).nfc().collect();
-    let minted = id.strip_prefix("tag:").and_then(|rest| rest.split_once(':')).map(|(_, path)| path);
+    let minted = id
+        .strip_prefix("tag:")
+        .and_then(|rest| rest.split_once(':'))
+        .map(|(_, path)| path);
     minted == Some(site.tag_path(&path).as_str())
 }
 
 fn has_link(article: &Article, entry: &Remembered, site: &Site) -> bool {
-    let Some(link) = entry.link.as_deref() else { return false };
+    let Some(link) = entry.link.as_deref() else {
+        return false;
+    };
     let expected = link::declared(article, site).unwrap_or_else(|| match &site.permalink {
         Some(pattern) => pattern.apply(article, site, site.day(entry.published)),
-        None => format!("{}{PAGES}{}/", site.base, crate::site::encode_path(&crate::site::slug::slug_path(location::stem(&article.path)))),
+        None => format!(
+            "{}{PAGES}{}/",
+            site.base,
+            crate::site::encode_path(&crate::site::slug::slug_path(location::stem(&article.path)))
+        ),
     });
     link::canonical(&expected).as_deref() == Some(link)
 }
@@ -93,25 +121,36 @@ fn has_title_and_date(article: &Article, entry: &Remembered, site: &Site) -> boo
 /// The place among the articles of a day that a published date shows.
 fn nth(day: Date, published: DateTime<Utc>, site: &Site) -> Option<u32> {
     let behind = published - day.instant(site.zone, 0);
-    (behind >= TimeDelta::zero() && behind < TimeDelta::days(1)).then(|| u32::try_from(behind.num_seconds()).ok()).flatten()
+    (behind >= TimeDelta::zero() && behind < TimeDelta::days(1))
+        .then(|| u32::try_from(behind.num_seconds()).ok())
+        .flatten()
 }
 
 fn record(entry: &Remembered, article: Option<&Article>, site: &Site) -> Record {
-    let explicit = article.is_some_and(|article| article.id.as_deref().map(explicit).as_ref() == Some(&entry.id));
-    let published_nth = article.and_then(|article| article.published).and_then(|date| match date {
-        Date::Day(_) => nth(date, entry.published, site),
-        Date::Instant(_) => None,
-    });
+    let explicit = article
+        .is_some_and(|article| article.id.as_deref().map(explicit).as_ref() == Some(&entry.id));
+    let published_nth = article
+        .and_then(|article| article.published)
+        .and_then(|date| match date {
+            Date::Day(_) => nth(date, entry.published, site),
+            Date::Instant(_) => None,
+        });
     Record {
         path: article.map(|article| article.path.clone()),
         id: entry.id.clone(),
-        minted: if explicit { Minted::Explicit } else { minted(&entry.id) },
+        minted: if explicit {
+            Minted::Explicit
+        } else {
+            minted(&entry.id)
+        },
         seen: entry.published,
         published: entry.published,
         nth: published_nth,
         undated: article.is_some_and(|article| article.published.is_none()),
         updated: entry.updated.filter(|updated| *updated > entry.published),
-        digest: article.map(|article| article.digest.clone()).unwrap_or_default(),
+        digest: article
+            .map(|article| article.digest.clone())
+            .unwrap_or_default(),
         title: entry.title.clone(),
         page: entry.link.as_deref().and_then(|link| page(link, site)),
         gone: article.is_none().then_some(entry.published),
@@ -124,13 +163,26 @@ fn page(link: &str, site: &Site) -> Option<String> {
     if site.permalink.is_some() {
         return None;
     }
-    let path = link.strip_prefix(site.base.as_str())?.strip_prefix(PAGES)?.strip_suffix('/')?;
-    percent_decode_str(path).decode_utf8().ok().map(String::from)
+    let path = link
+        .strip_prefix(site.base.as_str())?
+        .strip_prefix(PAGES)?
+        .strip_suffix('/')?;
+    percent_decode_str(path)
+        .decode_utf8()
+        .ok()
+        .map(String::from)
 }
 
 /// Whether an id was minted under an address that nobody else could reach.
 fn minted(id: &str) -> Minted {
-    let host = id.strip_prefix("tag:").and_then(|rest| rest.split_once(',')).map(|(host, _)| host);
+    let host = id
+        .strip_prefix("tag:")
+        .and_then(|rest| rest.split_once(','))
+        .map(|(host, _)| host);
     let base = host.and_then(|host| Url::parse(&format!("http://{host}/")).ok());
-    if base.is_some_and(|base| !crate::site::is_public(&base)) { Minted::Provisional } else { Minted::Final }
+    if base.is_some_and(|base| !crate::site::is_public(&base)) {
+        Minted::Provisional
+    } else {
+        Minted::Final
+    }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use atom_syndication::extension::{Extension, ExtensionMap};
-use atom_syndication::{Category, Content as AtomContent, Entry, Error, Feed as AtomFeed, Generator, Link, Person, Text};
+use atom_syndication::{
+    Category, Content as AtomContent, Entry, Error, Feed as AtomFeed, Generator, Link, Person, Text,
+};
 use chrono::{DateTime, FixedOffset, Utc};
 
 use super::xml::{self, text};
@@ -16,7 +18,10 @@ pub(super) fn write(feed: &Feed) -> Result<Vec<u8>, Error> {
     let about = &feed.channel;
     let author = about.author.as_ref().map_or_else(
         // every entry needs an author, its own or the feed's (§4.1.1)
-        || Person { name: text(&about.title).into_owned(), ..Person::default() },
+        || Person {
+            name: text(&about.title).into_owned(),
+            ..Person::default()
+        },
         person,
     );
     let media = feed.items.iter().any(|item| item.image.is_some());
@@ -25,7 +30,10 @@ pub(super) fn write(feed: &Feed) -> Result<Vec<u8>, Error> {
         id: feed.id.clone(),
         updated: date(feed.updated()),
         authors: vec![author],
-        generator: Some(Generator { value: super::GENERATOR.to_owned(), ..Generator::default() }),
+        generator: Some(Generator {
+            value: super::GENERATOR.to_owned(),
+            ..Generator::default()
+        }),
         icon: about.icon.clone(),
         logo: about.icon.clone(),
         links: vec![
@@ -35,14 +43,26 @@ pub(super) fn write(feed: &Feed) -> Result<Vec<u8>, Error> {
         rights: about.copyright.as_deref().map(|notice| title(notice, None)),
         subtitle: Some(title(&about.description, None)),
         entries: feed.items.iter().map(|item| entry(item, feed)).collect(),
-        namespaces: if media { BTreeMap::from([("media".to_owned(), xml::MEDIA.to_owned())]) } else { BTreeMap::new() },
+        namespaces: if media {
+            BTreeMap::from([("media".to_owned(), xml::MEDIA.to_owned())])
+        } else {
+            BTreeMap::new()
+        },
         lang: Some(about.language.clone()),
         ..AtomFeed::default()
     };
-    let room = feed.items.iter().map(|item| item.html.len() * 5 / 4 + 2048).sum::<usize>() + 2048;
+    let room = feed
+        .items
+        .iter()
+        .map(|item| item.html.len() * 5 / 4 + 2048)
+        .sum::<usize>()
+        + 2048;
     let mut written = Vec::with_capacity(room);
     written.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n");
-    let config = atom_syndication::WriteConfig { write_document_declaration: false, indent_size: None };
+    let config = atom_syndication::WriteConfig {
+        write_document_declaration: false,
+        indent_size: None,
+    };
     let mut written = document.write_with_config(written, config)?;
     written.push(b'\n');
     Ok(written)
@@ -50,29 +70,39 @@ pub(super) fn write(feed: &Feed) -> Result<Vec<u8>, Error> {
 
 fn entry(item: &Item, feed: &Feed) -> Entry {
     let lang = item.language.clone();
-    let html = (!item.html.is_empty() && feed.spec.content != Content::Summary).then(|| AtomContent {
-        value: Some(text(&item.html).into_owned()),
-        content_type: Some("html".to_owned()),
-        lang: lang.clone(),
-        ..AtomContent::default()
-    });
+    let html =
+        (!item.html.is_empty() && feed.spec.content != Content::Summary).then(|| AtomContent {
+            value: Some(text(&item.html).into_owned()),
+            content_type: Some("html".to_owned()),
+            lang: lang.clone(),
+            ..AtomContent::default()
+        });
     let wants_summary = feed.spec.content != Content::Full || html.is_none();
     let mut links = vec![link("alternate", &item.link, Some("text/html"))];
-    links.extend(item.external.iter().map(|external| link("related", external, Some("text/html"))));
+    links.extend(
+        item.external
+            .iter()
+            .map(|external| link("related", external, Some("text/html"))),
+    );
     links.extend(item.attachments.iter().map(|attachment| Link {
         length: (attachment.length > 0).then(|| attachment.length.to_string()),
         ..link("enclosure", &attachment.url, Some(&attachment.mime))
     }));
     Entry {
-        title: title(item.title.as_deref().unwrap_or(&item.stand_in_title), lang.clone()),
+        title: title(
+            item.title.as_deref().unwrap_or(&item.stand_in_title),
+            lang.clone(),
+        ),
         id: item.id.clone(),
         updated: date(item.updated),
         published: Some(date(item.published)),
         authors: item.authors.iter().map(person).collect(),
         categories: item.tags.iter().map(|tag| category(tag)).collect(),
         links,
-        summary: (wants_summary && !item.summary.is_empty())
-            .then(|| Text { lang, ..Text::plain(text(&item.summary).into_owned()) }),
+        summary: (wants_summary && !item.summary.is_empty()).then(|| Text {
+            lang,
+            ..Text::plain(text(&item.summary).into_owned())
+        }),
         content: html,
         extensions: media(item),
         ..Entry::default()
@@ -82,8 +112,11 @@ fn entry(item: &Item, feed: &Feed) -> Entry {
 /// Plain text, or HTML escaped once more where a reader might take plain text for markup (§3.1.1).
 fn title(title: &str, lang: Option<String>) -> Text {
     let title = text(title);
-    let mut construct =
-        if title.contains(['<', '&']) { Text::html(xml::escape(&title)) } else { Text::plain(title.into_owned()) };
+    let mut construct = if title.contains(['<', '&']) {
+        Text::html(xml::escape(&title))
+    } else {
+        Text::plain(title.into_owned())
+    };
     construct.lang = lang;
     construct
 }
@@ -99,7 +132,11 @@ fn person(person: &article::Person) -> Person {
 
 fn category(tag: &str) -> Category {
     let term = text(tag).into_owned();
-    Category { label: Some(term.clone()), term, scheme: None }
+    Category {
+        label: Some(term.clone()),
+        term,
+        scheme: None,
+    }
 }
 
 fn link(rel: &str, href: &str, mime: Option<&str>) -> Link {
@@ -114,10 +151,18 @@ fn link(rel: &str, href: &str, mime: Option<&str>) -> Link {
 fn media(item: &Item) -> ExtensionMap {
     let mut elements = BTreeMap::new();
     for (name, attrs) in xml::media(item) {
-        let extension = Extension { name: format!("media:{name}"), attrs, ..Extension::default() };
+        let extension = Extension {
+            name: format!("media:{name}"),
+            attrs,
+            ..Extension::default()
+        };
         elements.insert(name.to_owned(), vec![extension]);
     }
-    if elements.is_empty() { ExtensionMap::new() } else { ExtensionMap::from([("media".to_owned(), elements)]) }
+    if elements.is_empty() {
+        ExtensionMap::new()
+    } else {
+        ExtensionMap::from([("media".to_owned(), elements)])
+    }
 }
 
 fn date(instant: DateTime<Utc>) -> DateTime<FixedOffset> {

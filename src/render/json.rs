@@ -81,7 +81,11 @@ pub(super) fn write(feed: &feed::Feed) -> Result<Vec<u8>, serde_json::Error> {
         favicon: about.icon.as_deref(),
         authors: about.author.iter().map(author).collect(),
         language: &about.language,
-        items: feed.items.iter().map(|item| self::item(item, feed.spec.content)).collect(),
+        items: feed
+            .items
+            .iter()
+            .map(|item| self::item(item, feed.spec.content))
+            .collect(),
     };
     let mut written = serde_json::to_vec(&document)?;
     written.push(b'\n');
@@ -89,7 +93,8 @@ pub(super) fn write(feed: &feed::Feed) -> Result<Vec<u8>, serde_json::Error> {
 }
 
 fn item(item: &feed::Item, content: Content) -> Item<'_> {
-    let html = (content != Content::Summary && !item.html.is_empty()).then(|| text(&item.html).into_owned());
+    let html = (content != Content::Summary && !item.html.is_empty())
+        .then(|| text(&item.html).into_owned());
     let summary = (!item.summary.is_empty()).then(|| text(&item.summary).into_owned());
     // one of the two contents must be there (JSON Feed 1.1, items)
     let (content_text, summary) = match (&html, content) {
@@ -124,7 +129,10 @@ fn item(item: &feed::Item, content: Content) -> Item<'_> {
 }
 
 fn author(person: &Person) -> Author<'_> {
-    Author { name: text(&person.name).into_owned(), url: person.url.as_deref() }
+    Author {
+        name: text(&person.name).into_owned(),
+        url: person.url.as_deref(),
+    }
 }
 
 fn date(instant: DateTime<Utc>) -> String {

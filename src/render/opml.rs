@@ -27,7 +27,9 @@ pub fn write(title: &str, feeds: &[Channel]) -> Result<Document, quick_xml::Erro
     writer.write_event(Event::End(BytesEnd::new("head")))?;
     writer.write_event(Event::Start(BytesStart::new("body")))?;
     for feed in feeds {
-        let Some((kind, url)) = feed.documents.iter().find(|(kind, _)| *kind != Kind::Json) else { continue };
+        let Some((kind, url)) = feed.documents.iter().find(|(kind, _)| *kind != Kind::Json) else {
+            continue;
+        };
         let title = text(&feed.title);
         let description = text(&feed.description);
         let mut outline = BytesStart::new("outline").with_attributes([
@@ -48,5 +50,9 @@ pub fn write(title: &str, feeds: &[Channel]) -> Result<Document, quick_xml::Erro
     writer.write_event(Event::End(BytesEnd::new("body")))?;
     writer.write_event(Event::End(BytesEnd::new("opml")))?;
     writer.write_event(Event::Text(BytesText::from_escaped("\n")))?;
-    Ok(Document { route: ROUTE.to_owned(), kind: Kind::Opml, body: Body::Memory(writer.into_inner()) })
+    Ok(Document {
+        route: ROUTE.to_owned(),
+        kind: Kind::Opml,
+        body: Body::Memory(writer.into_inner()),
+    })
 }

@@ -19,15 +19,25 @@ pub(super) fn write(feed: &Feed) -> Result<Vec<u8>, rss::Error> {
     let about = &feed.channel;
     let title = text(&about.title).into_owned();
     let mut extensions = ExtensionMap::new();
-    let mut links = vec![atom_link("self", about.url(Kind::Rss), "application/rss+xml")];
+    let mut links = vec![atom_link(
+        "self",
+        about.url(Kind::Rss),
+        "application/rss+xml",
+    )];
     links.push(atom_link("alternate", &about.home, "text/html"));
-    extensions.entry("atom".to_owned()).or_default().insert("link".to_owned(), links);
+    extensions
+        .entry("atom".to_owned())
+        .or_default()
+        .insert("link".to_owned(), links);
     let channel = Channel {
         title: title.clone(),
         link: about.home.clone(),
         description: text(&about.description).into_owned(),
         language: Some(about.language.clone()),
-        copyright: about.copyright.as_deref().map(|notice| text(notice).into_owned()),
+        copyright: about
+            .copyright
+            .as_deref()
+            .map(|notice| text(notice).into_owned()),
         last_build_date: Some(date(feed.updated())),
         generator: Some(super::GENERATOR.to_owned()),
         docs: Some(DOCS.to_owned()),
@@ -40,10 +50,20 @@ pub(super) fn write(feed: &Feed) -> Result<Vec<u8>, rss::Error> {
         }),
         extensions,
         namespaces: namespaces(feed),
-        items: feed.items.iter().map(|item| self::item(item, feed)).collect(),
+        items: feed
+            .items
+            .iter()
+            .map(|item| self::item(item, feed))
+            .collect(),
         ..Channel::default()
     };
-    let mut written = Vec::with_capacity(feed.items.iter().map(|item| item.html.len() + 2048).sum::<usize>() + 2048);
+    let mut written = Vec::with_capacity(
+        feed.items
+            .iter()
+            .map(|item| item.html.len() + 2048)
+            .sum::<usize>()
+            + 2048,
+    );
     written.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n");
     let body = channel.write_to(Vec::with_capacity(written.capacity()))?;
     append_with_plain_titles(&mut written, &body);
@@ -64,9 +84,15 @@ fn item(item: &Item, feed: &Feed) -> rss::Item {
         _ => (fallback(), None),
     };
     let mut extensions = xml::rss_media(item);
-    let mut atom = BTreeMap::from([("updated".to_owned(), vec![element("atom:updated", &rfc3339(item.updated))])]);
+    let mut atom = BTreeMap::from([(
+        "updated".to_owned(),
+        vec![element("atom:updated", &rfc3339(item.updated))],
+    )]);
     if let Some(external) = &item.external {
-        atom.insert("link".to_owned(), vec![atom_link("related", external, "text/html")]);
+        atom.insert(
+            "link".to_owned(),
+            vec![atom_link("related", external, "text/html")],
+        );
     }
     extensions.insert("atom".to_owned(), atom);
     rss::Item {
@@ -74,15 +100,28 @@ fn item(item: &Item, feed: &Feed) -> rss::Item {
         link: Some(item.link.clone()),
         description,
         author: item.authors.iter().find_map(|author| {
-            author.email.as_ref().map(|mail| text(&format!("{mail} ({})", author.name)).into_owned())
+            author
+                .email
+                .as_ref()
+                .map(|mail| text(&format!("{mail} ({})", author.name)).into_owned())
         }),
-        categories: item.tags.iter().map(|tag| Category { name: text(tag).into_owned(), domain: None }).collect(),
+        categories: item
+            .tags
+            .iter()
+            .map(|tag| Category {
+                name: text(tag).into_owned(),
+                domain: None,
+            })
+            .collect(),
         enclosure: item.attachments.first().map(|attachment| Enclosure {
             url: attachment.url.clone(),
             length: attachment.length.to_string(),
             mime_type: attachment.mime.clone(),
         }),
-        guid: Some(Guid { value: item.id.clone(), permalink: item.id == item.link }),
+        guid: Some(Guid {
+            value: item.id.clone(),
+            permalink: item.id == item.link,
+        }),
         pub_date: Some(date(item.published)),
         content,
         extensions,
@@ -92,15 +131,23 @@ fn item(item: &Item, feed: &Feed) -> rss::Item {
 }
 
 fn dublin_core(item: &Item) -> Option<DublinCoreExtension> {
-    let creators: Vec<String> = item.authors.iter().map(|author| text(&author.name).into_owned()).collect();
+    let creators: Vec<String> = item
+        .authors
+        .iter()
+        .map(|author| text(&author.name).into_owned())
+        .collect();
     let languages: Vec<String> = item.language.iter().cloned().collect();
-    (!creators.is_empty() || !languages.is_empty())
-        .then(|| DublinCoreExtension { creators, languages, ..DublinCoreExtension::default() })
+    (!creators.is_empty() || !languages.is_empty()).then(|| DublinCoreExtension {
+        creators,
+        languages,
+        ..DublinCoreExtension::default()
+    })
 }
 
 /// The `rss` crate declares the namespaces of its own extensions only.
 fn namespaces(feed: &Feed) -> BTreeMap<String, String> {
-    let mut namespaces = BTreeMap::from([("atom".to_owned(), "http://www.w3.org/2005/Atom".to_owned())]);
+    let mut namespaces =
+        BTreeMap::from([("atom".to_owned(), "http://www.w3.org/2005/Atom".to_owned())]);
     if feed.items.iter().any(|item| item.image.is_some()) {
         namespaces.insert("media".to_owned(), xml::MEDIA.to_owned());
     }
@@ -109,12 +156,23 @@ fn namespaces(feed: &Feed) -> BTreeMap<String, String> {
 
 fn atom_link(rel: &str, href: &str, mime: &str) -> Extension {
     let attrs = [("href", href), ("rel", rel), ("type", mime)];
-    let attrs = attrs.into_iter().map(|(name, value)| (name.to_owned(), text(value).into_owned())).collect();
-    Extension { name: "atom:link".to_owned(), attrs, ..Extension::default() }
+    let attrs = attrs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), text(value).into_owned()))
+        .collect();
+    Extension {
+        name: "atom:link".to_owned(),
+        attrs,
+        ..Extension::default()
+    }
 }
 
 fn element(name: &str, value: &str) -> Extension {
-    Extension { name: name.to_owned(), value: Some(value.to_owned()), ..Extension::default() }
+    Extension {
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
+        ..Extension::default()
+    }
 }
 
 /// RFC 822 with a four-digit year and a numeric zone (RSS best practices profile, §3.2 and RFC 2822 §3.3).
@@ -150,7 +208,9 @@ fn append_with_plain_titles(out: &mut Vec<u8>, xml: &[u8]) {
 }
 
 fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    bytes.windows(needle.len()).position(|window| window == needle)
+    bytes
+        .windows(needle.len())
+        .position(|window| window == needle)
 }
 
 fn hexadecimal(title: &str) -> String {

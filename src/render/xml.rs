@@ -12,24 +12,37 @@ pub(super) const MEDIA: &str = "http://search.yahoo.com/mrss/";
 
 /// `text` without what XML 1.0 cannot hold (§2.2, `Char`).
 pub(super) fn text(text: &str) -> Cow<'_, str> {
-    let allowed = |c: char| matches!(c, '\t' | '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..) && c != '\u{7f}';
+    let allowed = |c: char| {
+        matches!(c, '\t' | '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+            && c != '\u{7f}'
+    };
     if text.chars().all(allowed) {
         Cow::Borrowed(text)
     } else {
         // a carriage return would become a line feed in any reader
-        Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n").chars().filter(|c| allowed(*c)).collect())
+        Cow::Owned(
+            text.replace("\r\n", "\n")
+                .replace('\r', "\n")
+                .chars()
+                .filter(|c| allowed(*c))
+                .collect(),
+        )
     }
 }
 
 /// `text` with `&`, `<` and `>` escaped, as HTML.
 pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// `media:content` and `media:thumbnail` of an item with an image, as both crates' extension maps hold them:
 /// prefix, local name, attributes.
 pub(super) fn media(item: &Item) -> Vec<(&'static str, BTreeMap<String, String>)> {
-    let Some(image) = &item.image else { return Vec::new() };
+    let Some(image) = &item.image else {
+        return Vec::new();
+    };
     let url = ("url".to_owned(), text(&image.url).into_owned());
     let mut content = BTreeMap::from([url.clone(), ("medium".to_owned(), "image".to_owned())]);
     if let Some(mime) = &image.mime {
@@ -42,8 +55,16 @@ pub(super) fn media(item: &Item) -> Vec<(&'static str, BTreeMap<String, String>)
 pub(super) fn rss_media(item: &Item) -> ExtensionMap {
     let mut elements = BTreeMap::new();
     for (name, attrs) in media(item) {
-        let extension = Extension { name: format!("media:{name}"), attrs, ..Extension::default() };
+        let extension = Extension {
+            name: format!("media:{name}"),
+            attrs,
+            ..Extension::default()
+        };
         elements.insert(name.to_owned(), vec![extension]);
     }
-    if elements.is_empty() { ExtensionMap::new() } else { ExtensionMap::from([("media".to_owned(), elements)]) }
+    if elements.is_empty() {
+        ExtensionMap::new()
+    } else {
+        ExtensionMap::from([("media".to_owned(), elements)])
+    }
 }

@@ -30,7 +30,9 @@ impl Permalink {
     /// What is wrong with it, and what to do, in one sentence.
     pub fn parse(pattern: &str) -> Result<Self, String> {
         if PRESETS.contains(&pattern) {
-            return Err(format!("the preset `{pattern}` is not built yet; write the pattern out, such as `/:year/:month/:slug/`"));
+            return Err(format!(
+                "the preset `{pattern}` is not built yet; write the pattern out, such as `/:year/:month/:slug/`"
+            ));
         }
         let mut parts = Vec::new();
         let mut rest = pattern.trim_start_matches('/');
@@ -39,15 +41,22 @@ impl Permalink {
                 parts.push(Part::Text(rest[..colon].to_owned()));
             }
             rest = &rest[colon + 1..];
-            let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !c.is_ascii_alphabetic())
+                .unwrap_or(rest.len());
             parts.push(Part::named(&rest[..end])?);
             rest = &rest[end..];
         }
         if !rest.is_empty() {
             parts.push(Part::Text(rest.to_owned()));
         }
-        if !parts.iter().any(|part| matches!(part, Part::Slug | Part::FileName | Part::Title)) {
-            return Err(format!("the pattern `{pattern}` gives many articles one URL; use `:slug`, `:filename` or `:title` in it"));
+        if !parts
+            .iter()
+            .any(|part| matches!(part, Part::Slug | Part::FileName | Part::Title))
+        {
+            return Err(format!(
+                "the pattern `{pattern}` gives many articles one URL; use `:slug`, `:filename` or `:title` in it"
+            ));
         }
         Ok(Self(parts))
     }
@@ -63,8 +72,12 @@ impl Permalink {
                 Part::Month => url.push_str(&format!("{:02}", day.1)),
                 Part::Day => url.push_str(&format!("{:02}", day.2)),
                 Part::Slug => url.push_str(&encode_path(&slug_of(article))),
-                Part::Section => url.push_str(&encode_path(&slug_path(location::folder(location::stem(&article.path))))),
-                Part::FileName => url.push_str(&encode_path(location::name(location::stem(&article.path)))),
+                Part::Section => url.push_str(&encode_path(&slug_path(location::folder(
+                    location::stem(&article.path),
+                )))),
+                Part::FileName => {
+                    url.push_str(&encode_path(location::name(location::stem(&article.path))))
+                }
                 Part::Title => url.push_str(&encode_path(&title_of(article))),
             }
         }
@@ -96,9 +109,18 @@ impl Part {
 /// The declared slug, else the file's name without its date.
 fn slug_of(article: &Article) -> String {
     let name = location::name(location::stem(&article.path));
-    article.slug.as_deref().and_then(slug).or_else(|| slug(location::without_date(name))).unwrap_or_else(|| name.to_owned())
+    article
+        .slug
+        .as_deref()
+        .and_then(slug)
+        .or_else(|| slug(location::without_date(name)))
+        .unwrap_or_else(|| name.to_owned())
 }
 
 fn title_of(article: &Article) -> String {
-    article.title.as_ref().and_then(|title| slug(&title.text)).unwrap_or_else(|| slug_of(article))
+    article
+        .title
+        .as_ref()
+        .and_then(|title| slug(&title.text))
+        .unwrap_or_else(|| slug_of(article))
 }

@@ -36,7 +36,10 @@ fn is_mark(c: char) -> bool {
 /// `path`, each segment slugged, folders kept; a segment of which nothing remains becomes `-`'s kin `x`.
 #[must_use]
 pub fn slug_path(path: &str) -> String {
-    path.split('/').map(|segment| slug(segment).unwrap_or_else(|| "x".to_owned())).collect::<Vec<_>>().join("/")
+    path.split('/')
+        .map(|segment| slug(segment).unwrap_or_else(|| "x".to_owned()))
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 #[cfg(test)]
@@ -58,7 +61,11 @@ mod tests {
             ("C++", "c"),
             ("İstanbul", "i\u{307}stanbul"),
         ] {
-            assert_eq!(slug(text).unwrap_or_default(), expected.nfc().collect::<String>(), "{text}");
+            assert_eq!(
+                slug(text).unwrap_or_default(),
+                expected.nfc().collect::<String>(),
+                "{text}"
+            );
         }
     }
 

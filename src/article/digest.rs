@@ -1,0 +1,108 @@
+//! What counts as a change of an article: its declared title, its declared summary, and its text.
+//!
+//! White space outside code does not count: runs of it are one space, so that a reflowed paragraph is the same text.
+//! Code keeps its white space, but for spaces at the end of a line: fenced blocks and lines indented by four spaces or a
+//! tab in Markdown, `<pre>` in HTML. Words separated by a blank line are not the words of one paragraph: that counts.
+
+use super::{Body, Markup};
+
+/// The digest, as hexadecimal.
+pub(super) fn digest(title: Option<&str>, summary: Option<&str>, body: &Body) -> String {
+    let mut text = Folded {
+        hasher: blake3::Hasher::new(),
+        gap: Gap::None,
+    };
+    for declared in [title, summary] {
+        text.words(declared.unwrap_or_default());
+        text.part();
+    }
+    let mut code = None;
+    for line in body.source.lines() {
+        let inside = code.is_some();
+        code = match body.markup {
+            Markup::Markdown => fence(line, code),
+            Markup::Html => pre(line, code),
+            Markup::Text => None,
+        };
+        let indented =
+            body.markup == Markup::Markdown && (line.starts_with("    ") || line.starts_with('\t'));
+        if inside || code.is_some() || indented && !line.trim().is_empty() {
+            text.verbatim(line.trim_end());
+        } else {
+            text.words(line);
+        }
+    }
+    text.hasher.finalize().to_hex()[..32].to_owned()
+}
+
+enum Gap {
+    None,
+    Space,
+    Paragraph,
+}
+
+struct Folded {
+    hasher: blake3::Hasher,
+    gap: Gap,
+}
+
+impl Folded {
+    fn words(&mut self, line: &str) {
+        if line.trim().is_empty() {
+            self.gap = match self.gap {
+                Gap::None => Gap::None,
+                _ => Gap::Paragraph,
+            };
+            return;
+        }
+        for word in line.split_whitespace() {
+            self.gap();
+            self.hasher.update(word.as_bytes());
+            self.gap = Gap::Space;
+        }
+    }
+
+    fn verbatim(&mut self, line: &str) {
+        self.gap();
+        self.hasher.update(b"\n").update(line.as_bytes());
+        self.gap = Gap::Space;
+    }
+
+    fn gap(&mut self) {
+        match self.gap {
+            Gap::None => {}
+            Gap::Space => drop(self.hasher.update(b" ")),
+            Gap::Paragraph => drop(self.hasher.update(b"\n\n")),
+        }
+    }
+
+    fn part(&mut self) {
+        self.hasher.update(b"\0");
+        self.gap = Gap::None;
+    }
+}
+
+/// The fence that is open behind `line`.
+fn fence(line: &str, open: Option<(u8, usize)>) -> Option<(u8, usize)> {
+    let text = line.trim_start();
+    let mark = text.bytes().next().filter(|b| matches!(b, b'`' | b'~'));
+    let length = mark.map_or(0, |mark| text.bytes().take_while(|b| *b == mark).count());
+    match (open, mark) {
+        (None, Some(mark)) if length >= 3 => Some((mark, length)),
+        (Some((open_mark, open_length)), Some(mark))
+            if mark == open_mark && length >= open_length && text[length..].trim().is_empty() =>
+        {
+            None
+        }
+        (open, _) => open,
+    }
+}
+
+fn pre(line: &str, open: Option<(u8, usize)>) -> Option<(u8, usize)> {
+    let lower = line.to_ascii_lowercase();
+    match (lower.rfind("<pre"), lower.rfind("</pre")) {
+        (Some(start), end) if end.is_none_or(|end| end < start) => Some((b'<', 0)),
+        (_, Some(_)) => None,
+        _ => open,
+    }
+}

@@ -1,0 +1,26 @@
+//! `<!-- more -->` and its kin: what stands before it is the summary.
+
+/// The text before the mark, if there is one, and if anything stands there.
+pub(super) fn above(source: &str) -> Option<String> {
+    let mut from = 0;
+    while let Some(start) = source[from..].find("<!--").map(|at| from + at) {
+        let end = source[start..].find("-->").map(|at| start + at)?;
+        if is_mark(&source[start + 4..end]) {
+            let above = source[..start].trim();
+            return (!above.is_empty()).then(|| above.to_owned());
+        }
+        from = end + 3;
+    }
+    None
+}
+
+fn is_mark(comment: &str) -> bool {
+    let word = comment
+        .trim()
+        .to_ascii_lowercase()
+        .replace(['_', '-', ' '], "");
+    matches!(
+        word.as_str(),
+        "more" | "readmore" | "truncate" | "teaserend" | "excerpt" | "endexcerpt"
+    )
+}

@@ -1,0 +1,113 @@
+//! The title of an article that declares none.
+
+use super::words::{cut, folded};
+use super::{Body, Markup, Title, TitleFrom, date, location, markdown, text};
+use crate::html;
+
+/// A text that is longer than this has a title; a shorter one is a note.
+const NOTE: usize = 280;
+
+/// A title made of the first sentence has at most so many characters.
+const SENTENCE: usize = 80;
+
+/// Finds a title; a headline of plain text is taken out of `body`.
+pub(super) fn find(path: &str, page_title: Option<String>, body: &mut Body) -> Option<Title> {
+    let html = match body.markup {
+        Markup::Markdown => markdown::to_html(&body.source).unwrap_or_default(),
+        Markup::Html => html::content(&body.source).to_owned(),
+        Markup::Text => String::new(),
+    };
+    let title = |from| move |text: String| Title { text, from };
+    html::first_heading(&html)
+        .map(|text| folded(&text))
+        .filter(|text| !text.is_empty())
+        .map(title(TitleFrom::Heading))
+        .or_else(|| {
+            page_title
+                .map(|text| folded(&text))
+                .filter(|text| !text.is_empty())
+                .map(title(TitleFrom::Page))
+        })
+        .or_else(|| {
+            (body.markup == Markup::Text)
+                .then(|| headline(body))
+                .flatten()
+                .map(title(TitleFrom::Line))
+        })
+        .or_else(|| file_name(path).map(title(TitleFrom::FileName)))
+        .or_else(|| {
+            let html = if body.markup == Markup::Text {
+                text::to_html(&body.source)
+            } else {
+                html
+            };
+            first_sentence(&html).map(title(TitleFrom::Sentence))
+        })
+}
+
+/// A first line that reads as a headline: at most 120 characters, no end of a sentence, and a blank line behind it.
+fn headline(body: &mut Body) -> Option<String> {
+    let mut lines = body.source.split_inclusive('\n');
+    let first = lines.next()?;
+    let behind = lines.next()?;
+    let text = folded(first);
+    let sentence = text.ends_with(['.', '!', '?', '…', ':', ';', ',', '。', '！', '？']);
+    if text.is_empty()
+        || text.chars().count() > 120
+        || sentence
+        || !behind.trim().is_empty()
+        || lines.next().is_none()
+    {
+        return None;
+    }
+    let taken = first.len() + behind.len();
+    body.source.drain(..taken);
+    body.line += 2;
+    Some(text)
+}
+
+/// The name of the file, if it consists of words.
+fn file_name(path: &str) -> Option<String> {
+    let name = location::name(location::stem(path));
+    let name = location::without_date(name);
+    let words = folded(&name.replace(['-', '_', '+'], " "));
+    let letters = words.chars().filter(|c| c.is_alphabetic()).count();
+    let digits = words.chars().filter(char::is_ascii_digit).count();
+    let wordy = words
+        .split(' ')
+        .any(|word| word.chars().filter(|c| c.is_alphabetic()).count() >= 2);
+    let hash = !words.contains(' ')
+        && words.len() >= 7
+        && digits > 0
+        && words.chars().all(|c| c.is_ascii_hexdigit());
+    if !wordy || hash || digits > letters || date::in_path(&words).is_some() {
+        return None;
+    }
+    let mut chars = words.chars();
+    let first = chars.next()?;
+    Some(first.to_uppercase().chain(chars).collect())
+}
+
+/// The first sentence of a long text, cut at a word.
+fn first_sentence(html: &str) -> Option<String> {
+    let all = html::text(html);
+    if all.chars().count() <= NOTE {
+        return None;
+    }
+    let end = all
+        .char_indices()
+        .zip(all.chars().skip(1))
+        .find_map(|((at, c), next)| {
+            let ends = matches!(c, '.' | '!' | '?') && next.is_whitespace()
+                || matches!(c, '。' | '！' | '？');
+            ends.then(|| at + c.len_utf8())
+        });
+    let sentence = &all[..end.unwrap_or(all.len())];
+    let short = cut(sentence, SENTENCE);
+    let text = if short == sentence {
+        short.trim_end_matches('.').to_owned()
+    } else {
+        short
+    };
+    Some(text).filter(|text| !text.is_empty())
+}

@@ -1,0 +1,54 @@
+//! Plain text for people: folded, and cut at words.
+
+/// White space folded, control characters out.
+pub(super) fn folded(text: &str) -> String {
+    let printable: String = text
+        .chars()
+        .filter(|c| c.is_whitespace() || !is_noise(*c))
+        .collect();
+    printable.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn is_noise(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}' | '\u{feff}')
+}
+
+/// `text`, or as many whole words of it as fit into `limit` characters, and `…`.
+#[must_use]
+pub fn cut(text: &str, limit: usize) -> String {
+    let Some((end, _)) = text.char_indices().nth(limit) else {
+        return text.to_owned();
+    };
+    let room = text
+        .char_indices()
+        .nth(limit.saturating_sub(1))
+        .map_or(end, |(last, _)| last);
+    let words = text[..room]
+        .rfind(char::is_whitespace)
+        .filter(|space| *space > room / 2)
+        .unwrap_or(room);
+    format!(
+        "{}…",
+        text[..words]
+            .trim_end()
+            .trim_end_matches([',', ';', ':', '–', '-'])
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_text_is_cut_at_a_word() {
+        for (text, limit, expected) in [
+            ("short", 10, "short"),
+            ("one two three", 10, "one two…"),
+            ("exactly te", 10, "exactly te"),
+            ("日本語の長い文章です", 5, "日本語の…"),
+            ("one, two", 5, "one…"),
+        ] {
+            assert_eq!(cut(text, limit), expected);
+        }
+    }
+}

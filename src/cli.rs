@@ -1,0 +1,257 @@
+//! The command line: arguments and environment become an order; what came of it becomes text and an exit code.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{self, Config, Raw};
+use crate::problem::Problem;
+use crate::publisher::{Halt, Order, Publisher};
+
+mod progress;
+mod report;
+
+use report::Report;
+
+/// Exit codes, as the README lists them.
+mod exit {
+    pub(super) const DONE: u8 = 0;
+    pub(super) const USAGE: u8 = 2;
+    pub(super) const NOT_AS_WRITTEN: u8 = 3;
+    pub(super) const LOCKED: u8 = 4;
+    pub(super) const NOTHING_WRITTEN: u8 = 5;
+}
+
+/// Turns a folder of articles into valid RSS, Atom and JSON feeds.
+#[derive(Debug, Parser)]
+#[command(name = "tidings", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read the articles, write the feeds, and stop
+    #[command(
+        after_help = "Exit codes: 0 done, 2 usage or configuration, 3 an article or document is not as written,\n\
+                            4 another run holds the lock, 5 nothing written (the old feeds stay)"
+    )]
+    Build(Build),
+}
+
+#[derive(Debug, Args)]
+struct Build {
+    /// The configuration [default: tidings.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder of articles [default: articles]
+    #[arg(long, value_name = "FOLDER")]
+    articles: Option<PathBuf>,
+    /// Where the feeds go [default: feeds]
+    #[arg(long, value_name = "FOLDER")]
+    feeds: Option<PathBuf>,
+    /// The public address, such as https://example.org/
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// Where your pages are, such as /:year/:month/:slug/ [default: pages of tidings' own]
+    #[arg(long, value_name = "PATTERN")]
+    permalink: Option<String>,
+    /// Say nothing but errors
+    #[arg(long, short, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say everything: warnings told before, too, and each article that changed
+    #[arg(long, short)]
+    verbose: bool,
+    /// Count warnings as errors
+    #[arg(long)]
+    strict: bool,
+    /// Accept that more than half of the files are gone
+    #[arg(long)]
+    allow_shrink: bool,
+    /// Say what subscribers would see, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// How long to wait for another run to finish
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    wait: u64,
+    /// How to say what was done
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// Runs the program with the arguments and the environment of the process.
+#[must_use]
+pub fn run() -> ExitCode {
+    let code = match Cli::try_parse() {
+        Ok(Cli {
+            command: Command::Build(build),
+        }) => self::build(&build),
+        Err(error) => {
+            // a closed pipe must not become a panic
+            let _ = error.print();
+            if error.use_stderr() {
+                exit::USAGE
+            } else {
+                exit::DONE
+            }
+        }
+    };
+    ExitCode::from(code)
+}
+
+fn build(args: &Build) -> u8 {
+    let report = Report::new(
+        args.quiet,
+        args.verbose,
+        args.strict,
+        args.format == Format::Json,
+    );
+    let config = match configure(args) {
+        Ok(config) => config,
+        Err(problems) => {
+            report.refusals(&problems);
+            return exit::USAGE;
+        }
+    };
+    let now = match now() {
+        Ok(now) => now,
+        Err(problem) => {
+            report.refusals(&[problem]);
+            return exit::USAGE;
+        }
+    };
+    let progress = progress::Bar::new(!args.quiet && std::io::stderr().is_terminal());
+    let order = Order {
+        now,
+        allow_shrink: args.allow_shrink,
+        dry_run: args.dry_run,
+        wait: Duration::from_secs(args.wait),
+    };
+    let outcome = Publisher::new(&config, &progress).turn(&order);
+    progress.finish();
+    match outcome {
+        Ok(turn) => {
+            report.turn(&turn, &config, &order);
+            if report.failed(&turn) {
+                exit::NOT_AS_WRITTEN
+            } else {
+                exit::DONE
+            }
+        }
+        Err(halt) => {
+            report.halt(&halt);
+            if matches!(halt, Halt::Locked) {
+                exit::LOCKED
+            } else {
+                exit::NOTHING_WRITTEN
+            }
+        }
+    }
+}
+
+/// Option before environment before file.
+fn configure(args: &Build) -> Result<Config, Vec<Problem>> {
+    let (mut raw, name, home) = read_config(args.config.as_deref())?;
+    let from_file = |path: &mut Option<PathBuf>| {
+        if let Some(inner) = path.as_mut() {
+            *inner = home.join(&*inner);
+        }
+    };
+    from_file(&mut raw.articles);
+    from_file(&mut raw.feeds);
+    from_file(&mut raw.ledger);
+    environment(&mut raw);
+    let here = |path: &PathBuf| Path::new("").join(path);
+    raw.articles = args.articles.as_ref().map(here).or(raw.articles);
+    raw.feeds = args.feeds.as_ref().map(here).or(raw.feeds);
+    raw.base_url = args.base_url.clone().or(raw.base_url);
+    raw.permalink = args.permalink.clone().or(raw.permalink);
+    Config::resolve(&raw, &name, &home)
+}
+
+/// The configuration, what to call it, and the folder that its paths are relative to.
+fn read_config(path: Option<&Path>) -> Result<(Raw, String, PathBuf), Vec<Problem>> {
+    let file = path.unwrap_or(Path::new(config::FILE));
+    let name = file.display().to_string();
+    let home = file.parent().map(Path::to_path_buf).unwrap_or_default();
+    match std::fs::read_to_string(file) {
+        Ok(text) => Raw::parse(&text, &name).map(|raw| (raw, name, home)),
+        Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+            Ok((Raw::default(), name, home))
+        }
+        Err(error) => {
+            let remedy = "name a file that exists, or leave `--config` out";
+            Err(vec![
+                Problem::error(name, format!("cannot be read: {error}")).remedy(remedy),
+            ])
+        }
+    }
+}
+
+/// `TIDINGS_BASE_URL` and its kin, for every key that holds one value.
+fn environment(raw: &mut Raw) {
+    let value = |key: &str| std::env::var(format!("TIDINGS_{key}")).ok();
+    let texts = [
+        ("BASE_URL", &mut raw.base_url),
+        ("TITLE", &mut raw.title),
+        ("DESCRIPTION", &mut raw.description),
+        ("LANGUAGE", &mut raw.language),
+        ("TIME_ZONE", &mut raw.time_zone),
+        ("AUTHOR", &mut raw.author),
+        ("COPYRIGHT", &mut raw.copyright),
+        ("ICON", &mut raw.icon),
+        ("PERMALINK", &mut raw.permalink),
+        ("ENCODING", &mut raw.encoding),
+    ];
+    for (key, text) in texts {
+        *text = value(key).or(text.take());
+    }
+    for (key, path) in [
+        ("ARTICLES", &mut raw.articles),
+        ("FEEDS", &mut raw.feeds),
+        ("LEDGER", &mut raw.ledger),
+    ] {
+        *path = value(key).map(PathBuf::from).or(path.take());
+    }
+}
+
+/// The time, or what `SOURCE_DATE_EPOCH` says it is: <https://reproducible-builds.org/specs/source-date-epoch/>.
+fn now() -> Result<DateTime<Utc>, Problem> {
+    let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") else {
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "the one place that asks the clock; everybody else is told"
+        )]
+        let now = std::time::SystemTime::now();
+        return Ok(DateTime::from(now));
+    };
+    let instant = epoch
+        .trim()
+        .parse()
+        .ok()
+        .and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    instant.ok_or_else(|| {
+        Problem::error(
+            "SOURCE_DATE_EPOCH",
+            format!("`{epoch}` is no number of seconds"),
+        )
+        .remedy("unset it, or set it to `date +%s`")
+    })
+}
+
+/// Writes to standard output; a reader that went away is nobody's error.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}").context("cannot write");
+}

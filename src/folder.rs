@@ -1,0 +1,420 @@
+//! The folder of articles: which files there are, and what is in them. Reads only.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+
+use crate::problem::Problem;
+
+mod name;
+
+use name::{Class, classify};
+
+/// A file that is longer is refused before it is read: 16 MiB.
+pub const LONGEST: u64 = 16 << 20;
+
+/// How often a file that changes while it is read is read again.
+const TRIES: usize = 5;
+
+/// Text that was written a moment ago may be half of what is to come.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// What tells that a file is as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stamp {
+    /// In bytes.
+    pub size: u64,
+    /// Seconds and nanoseconds since 1970.
+    pub mtime: (i64, i64),
+    /// Seconds and nanoseconds since 1970.
+    pub ctime: (i64, i64),
+    /// The number of the file in its file system.
+    pub inode: u64,
+}
+
+impl Stamp {
+    fn of(meta: &Metadata) -> Self {
+        Self {
+            size: meta.size(),
+            mtime: (meta.mtime(), meta.mtime_nsec()),
+            ctime: (meta.ctime(), meta.ctime_nsec()),
+            inode: meta.ino(),
+        }
+    }
+
+    /// When the file was last written, in whole seconds.
+    #[must_use]
+    pub fn modified(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(self.mtime.0, 0).unwrap_or_default()
+    }
+}
+
+/// A file that is there and may be read.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Inside the folder, `/` between segments; bytes that are no UTF-8 percent-encoded.
+    pub path: String,
+    /// Where it lies.
+    pub place: PathBuf,
+    /// Whether it lies in a `_drafts` folder.
+    pub draft: bool,
+    /// As the scan saw it.
+    pub stamp: Stamp,
+}
+
+/// What a scan found.
+#[derive(Debug, Clone, Default)]
+pub struct Scan {
+    /// In the order of paths.
+    pub articles: Vec<Found>,
+    /// Every other file, by its path.
+    pub assets: BTreeMap<String, Found>,
+    /// Paths of articles that are there but cannot be read.
+    pub broken: Vec<String>,
+    /// How many files there are.
+    pub files: usize,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// Why there is nothing to scan.
+#[derive(Debug, thiserror::Error)]
+#[error("the folder of articles `{}` cannot be read: {cause}", .root.display())]
+pub struct Unreadable {
+    root: PathBuf,
+    cause: std::io::Error,
+}
+
+/// Whether so many files are gone that it looks like an accident: fewer than half, where there were ten or more.
+#[must_use]
+pub fn shrunk(before: usize, now: usize) -> bool {
+    before >= 10 && now * 2 < before
+}
+
+/// Walks the folder; nothing is opened but folders.
+///
+/// # Errors
+/// If the folder itself cannot be read. What is wrong inside it is in [`Scan::problems`].
+pub fn scan(root: &Path) -> Result<Scan, Unreadable> {
+    let unreadable = |cause| Unreadable {
+        root: root.to_owned(),
+        cause,
+    };
+    let real = root.canonicalize().map_err(unreadable)?;
+    fs::read_dir(&real).map_err(unreadable)?;
+    let mut walk = Walk {
+        root: &real,
+        found: Scan::default(),
+        seen: HashSet::new(),
+        links: Vec::new(),
+        unread: BTreeSet::new(),
+    };
+    walk.folder(&real, "", Kin::default());
+    // what is reached by its own name comes first, so that a link to it is the second
+    for link in std::mem::take(&mut walk.links) {
+        walk.link(link);
+    }
+    let mut found = walk.found;
+    for extension in walk.unread {
+        let what = format!("not read: files ending in `.{extension}`");
+        found.problems.push(
+            Problem::warning(format!("*.{extension}"), what)
+                .remedy("write them as Markdown, HTML or plain text"),
+        );
+    }
+    found.articles.sort_by(|a, b| a.path.cmp(&b.path));
+    found.broken.sort();
+    Ok(found)
+}
+
+/// What the folders above say of a file.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kin {
+    draft: bool,
+}
+
+struct Link {
+    place: PathBuf,
+    path: String,
+    kin: Kin,
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    found: Scan,
+    /// Device and inode of each folder and file that was met.
+    seen: HashSet<(u64, u64)>,
+    links: Vec<Link>,
+    unread: BTreeSet<String>,
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, place: &Path, path: &str, kin: Kin) {
+        match fs::metadata(place) {
+            Ok(meta) if !self.seen.insert((meta.dev(), meta.ino())) => return,
+            Ok(_) => {}
+            Err(error) => return self.unreadable(path, &error),
+        }
+        let entries = match fs::read_dir(place) {
+            Ok(entries) => entries,
+            Err(error) => return self.unreadable(path, &error),
+        };
+        let mut names: Vec<(std::ffi::OsString, Option<fs::FileType>)> = Vec::new();
+        for entry in entries {
+            match entry {
+                Ok(entry) => names.push((entry.file_name(), entry.file_type().ok())),
+                Err(error) => self.unreadable(path, &error),
+            }
+        }
+        names.sort_by(|a, b| a.0.cmp(&b.0));
+        for (name, kind) in names {
+            let inner = if path.is_empty() {
+                readable(&name)
+            } else {
+                format!("{path}/{}", readable(&name))
+            };
+            self.entry(&place.join(&name), inner, &name, kind, kin);
+        }
+    }
+
+    fn unreadable(&mut self, path: &str, error: &std::io::Error) {
+        let what = format!("cannot be read: {error}");
+        self.found.problems.push(
+            Problem::error(path, what).remedy("give the user of tidings the right to read it"),
+        );
+    }
+
+    fn entry(
+        &mut self,
+        place: &Path,
+        path: String,
+        name: &OsStr,
+        kind: Option<fs::FileType>,
+        kin: Kin,
+    ) {
+        let Some(kind) = kind else { return };
+        if kind.is_dir() {
+            match name.as_bytes() {
+                b"_drafts" => self.folder(place, &path, Kin { draft: true }),
+                b"_posts" => self.folder(place, &path, kin),
+                [b'.' | b'_', ..] => {}
+                _ => self.folder(place, &path, kin),
+            }
+        } else if kind.is_symlink() {
+            if !matches!(classify(name, &path), Class::Ignored) {
+                self.links.push(Link {
+                    place: place.to_owned(),
+                    path,
+                    kin,
+                });
+            }
+        } else if kind.is_file() {
+            match fs::symlink_metadata(place) {
+                Ok(meta) => self.file(place, path, name, &meta, kin),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => self.unreadable(&path, &error),
+            }
+        } else if !matches!(classify(name, &path), Class::Ignored) {
+            self.special(path, name, kind);
+        }
+    }
+
+    fn special(&mut self, path: String, name: &OsStr, kind: fs::FileType) {
+        let what = if kind.is_fifo() {
+            "a FIFO"
+        } else if kind.is_socket() {
+            "a socket"
+        } else {
+            "a device"
+        };
+        self.found.problems.push(
+            Problem::warning(&path, format!("is {what}, no file"))
+                .remedy("it is not read; take it out of the folder"),
+        );
+        if matches!(classify(name, &path), Class::Article) {
+            self.found.broken.push(path);
+        }
+    }
+
+    fn file(&mut self, place: &Path, path: String, name: &OsStr, meta: &Metadata, kin: Kin) {
+        self.found.files += 1;
+        let class = classify(name, &path);
+        if matches!(class, Class::Ignored) {
+            return;
+        }
+        // a second hard link is a second file: the ledger sees that it is a copy
+        self.seen.insert((meta.dev(), meta.ino()));
+        let found = Found {
+            path,
+            place: place.to_owned(),
+            draft: kin.draft,
+            stamp: Stamp::of(meta),
+        };
+        match class {
+            Class::Article if meta.size() > LONGEST => {
+                let what = format!("is {} bytes long; at most {LONGEST} are read", meta.size());
+                self.found
+                    .problems
+                    .push(Problem::error(&found.path, what).remedy("shorten or split it"));
+                self.found.broken.push(found.path);
+            }
+            Class::Article => self.found.articles.push(found),
+            Class::Unread(extension) => {
+                self.unread.insert(extension);
+            }
+            Class::Asset | Class::Ignored => {
+                self.found.assets.insert(found.path.clone(), found);
+            }
+        }
+    }
+
+    /// A symlink is followed only while its target stays inside the folder.
+    fn link(&mut self, link: Link) {
+        let Link { place, path, kin } = link;
+        let target = match place.canonicalize() {
+            Ok(target) => target,
+            Err(error) => {
+                let why = if error.kind() == std::io::ErrorKind::NotFound {
+                    "leads nowhere".to_owned()
+                } else {
+                    format!("cannot be followed: {error}")
+                };
+                return self.refused(path, &format!("is a symlink that {why}"));
+            }
+        };
+        if !target.starts_with(self.root) {
+            return self.refused(path, "is a symlink that leads out of the folder");
+        }
+        let inside = target.strip_prefix(self.root).unwrap_or(&target);
+        let hidden = inside.components().any(|part| {
+            let name = part.as_os_str().as_bytes();
+            matches!(name, [b'.' | b'_', ..]) && name != b"_posts"
+        });
+        match fs::metadata(&target) {
+            Ok(meta) if self.seen.contains(&(meta.dev(), meta.ino())) => {
+                self.found.problems.push(Problem::info(
+                    path,
+                    "is a symlink to what is read under its own name",
+                ));
+            }
+            Ok(_) if hidden => self.refused(path, "is a symlink to a hidden file"),
+            Ok(meta) if meta.is_dir() => self.folder(&target, &path, kin),
+            Ok(meta) if meta.is_file() => {
+                let name = place.file_name().unwrap_or_default().to_owned();
+                self.file(&target, path, &name, &meta, kin);
+            }
+            Ok(_) => self.refused(path, "is a symlink to something that is no file"),
+            Err(error) => self.unreadable(&path, &error),
+        }
+    }
+
+    fn refused(&mut self, path: String, what: &str) {
+        let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
+        self.found.problems.push(
+            Problem::warning(&path, what)
+                .remedy("it is not read; put the file itself into the folder"),
+        );
+        if matches!(classify(OsStr::new(&name), &path), Class::Article) {
+            self.found.broken.push(path);
+        }
+    }
+}
+
+/// A name as text; bytes that are no UTF-8 percent-encoded.
+fn readable(name: &OsStr) -> String {
+    match name.to_str() {
+        Some(text) => text.to_owned(),
+        None => name
+            .as_bytes()
+            .utf8_chunks()
+            .fold(String::new(), |text, chunk| {
+                chunk
+                    .invalid()
+                    .iter()
+                    .fold(text + chunk.valid(), |text, byte| {
+                        format!("{text}%{byte:02X}")
+                    })
+            }),
+    }
+}
+
+/// Reads a file that a scan found: wholly, or not at all.
+///
+/// # Errors
+/// If it cannot be read, is no regular file or too long, or changes again and again.
+pub fn read(found: &Found) -> Result<Vec<u8>, Problem> {
+    let refuse = |what: String, remedy: &str| Problem::error(&found.path, what).remedy(remedy);
+    let failed = |error: std::io::Error| {
+        refuse(
+            format!("cannot be read: {error}"),
+            "give the user of tidings the right to read it",
+        )
+    };
+    for _ in 0..TRIES {
+        let flags = rustix::fs::OFlags::NONBLOCK
+            | rustix::fs::OFlags::NOFOLLOW
+            | rustix::fs::OFlags::NOCTTY;
+        let flags = i32::try_from(flags.bits()).unwrap_or_default();
+        let mut file = OpenOptions::new()
+            .read(true)
+            .custom_flags(flags)
+            .open(&found.place)
+            .map_err(failed)?;
+        let before = file.metadata().map_err(failed)?;
+        if !before.is_file() {
+            return Err(refuse(
+                "is no regular file".to_owned(),
+                "take it out of the folder",
+            ));
+        }
+        if before.size() > LONGEST {
+            return Err(refuse(
+                format!(
+                    "is {} bytes long; at most {LONGEST} are read",
+                    before.size()
+                ),
+                "shorten or split it",
+            ));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(before.size()).unwrap_or_default() + 1);
+        (&mut file as &mut File)
+            .take(LONGEST + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        let after = file.metadata().map_err(failed)?;
+        if Stamp::of(&before) == Stamp::of(&after) && bytes.len() as u64 == after.size() {
+            return Ok(bytes);
+        }
+    }
+    Err(refuse(
+        "is being written all the time".to_owned(),
+        "it is read by the next run",
+    ))
+}
+
+/// How long to wait before reading, so that nobody's half-written text is read: until the newest file has been
+/// left alone for 200 ms. A modification time in the future counts for nothing.
+#[must_use]
+pub fn unrest(scan: &Scan, clock: SystemTime) -> Duration {
+    let newest = scan
+        .articles
+        .iter()
+        .map(|found| found.stamp.mtime)
+        .map(|(seconds, nanos)| {
+            let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+            SystemTime::UNIX_EPOCH
+                + seconds
+                + Duration::from_nanos(u64::try_from(nanos).unwrap_or_default())
+        });
+    let youngest = newest
+        .filter_map(|mtime| clock.duration_since(mtime).ok())
+        .min();
+    youngest.map_or(Duration::ZERO, |age| QUIET.saturating_sub(age))
+}

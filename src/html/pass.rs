@@ -1,0 +1,520 @@
+//! The pass over the tokens.
+
+use std::cell::RefCell;
+
+use html5ever::tokenizer::{Tag, TagKind, Token, TokenSink, TokenSinkResult};
+
+use super::Surroundings;
+use super::pieces::{inside, tokenise};
+use super::tags::{
+    Fate, ends_foreign, ends_paragraph, fate, is_anchor, is_furniture, is_heading, is_scope,
+    is_table_part, is_void, keeps, table_parents,
+};
+use super::urls::{SINGLE, absolute, absolute_set, footnote};
+
+/// Elements nested deeper than this are unwrapped: the sanitiser's time grows with the square of the depth.
+const DEPTH: usize = 512;
+
+/// Rewrites the tokens of `html`; and whether what comes out is so well nested that a parser changes nothing in it.
+pub(super) fn rewrite(html: &str, around: &Surroundings<'_>) -> (String, bool) {
+    let pass = Pass {
+        around,
+        state: RefCell::new(State {
+            out: String::with_capacity(html.len() * 5 / 4),
+            ..State::default()
+        }),
+    };
+    let mut state = tokenise(html, pass).state.into_inner();
+    state.close_to(0);
+    (state.out, !state.odd)
+}
+
+struct Pass<'a> {
+    around: &'a Surroundings<'a>,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    out: String,
+    /// Elements that are open, as they were written; with the name under which each was let out, if it was.
+    stack: Vec<Open>,
+    /// How many of them were let out.
+    depth: usize,
+    /// The element that goes with all that is in it, and how often it is open inside itself.
+    skipped: Option<(String, usize)>,
+    /// A parser might put something elsewhere.
+    odd: bool,
+    /// Nothing has been written into the `<pre>` that is open yet.
+    fresh_pre: bool,
+}
+
+struct Open {
+    name: String,
+    shown: Option<&'static str>,
+    /// Where its start tag begins in the output.
+    at: usize,
+}
+
+impl TokenSink for Pass<'_> {
+    type Handle = ();
+
+    fn process_token(&self, token: Token, _: u64) -> TokenSinkResult<()> {
+        let state = &mut *self.state.borrow_mut();
+        match token {
+            Token::CharacterTokens(text) => state.text(&text),
+            Token::TagToken(tag) if tag.kind == TagKind::StartTag => {
+                state.start(&tag, self.around);
+                return inside(&tag.name);
+            }
+            Token::TagToken(tag) => state.end(&tag.name),
+            _ => {}
+        }
+        TokenSinkResult::Continue
+    }
+}
+
+impl State {
+    fn text(&mut self, text: &str) {
+        if self.skipped.is_some() {
+            return;
+        }
+        // a parser drops the first line end in a `<pre>`, and nothing would put it back
+        let text = if self.fresh_pre {
+            text.trim_start_matches(['\n', '\r'])
+        } else {
+            text
+        };
+        if text.is_empty() {
+            return;
+        }
+        self.fresh_pre = false;
+        let in_table = self.shown().is_some_and(|name| {
+            matches!(
+                name,
+                "table" | "thead" | "tbody" | "tfoot" | "tr" | "colgroup"
+            )
+        });
+        if in_table && !text.trim_matches([' ', '\t', '\n']).is_empty() {
+            self.odd = true;
+        }
+        escape(text, &mut self.out);
+    }
+
+    /// The innermost element that was let out.
+    fn shown(&self) -> Option<&'static str> {
+        self.stack.iter().rev().find_map(|open| open.shown)
+    }
+
+    fn start(&mut self, tag: &Tag, around: &Surroundings<'_>) {
+        let name: &str = &tag.name;
+        if let Some((skipped, depth)) = &mut self.skipped {
+            if matches!(skipped.as_str(), "svg" | "math") && ends_foreign(name) {
+                self.skipped = None;
+            } else {
+                // a raw text element cannot hold itself
+                if skipped == name && !tag.self_closing {
+                    *depth += 1;
+                }
+                return;
+            }
+        }
+        let attribute = |wanted: &str| {
+            tag.attrs
+                .iter()
+                .find(|a| &*a.name.local == wanted)
+                .map(|a| &*a.value)
+        };
+        let classes = attribute("class").unwrap_or_default();
+        let in_heading = self.stack.iter().any(|open| is_heading(&open.name));
+        let furniture = is_furniture(classes)
+            || in_heading
+                && (name == "a" && is_anchor(classes) || attribute("aria-hidden") == Some("true"));
+        match name {
+            "iframe" | "embed" => self.frame(attribute("src"), attribute("title"), around),
+            "input"
+                if attribute("type").is_some_and(|kind| kind.eq_ignore_ascii_case("checkbox")) =>
+            {
+                self.text(if attribute("checked").is_some() {
+                    "☑ "
+                } else {
+                    "☐ "
+                });
+            }
+            _ => {}
+        }
+        let fate = fate(name);
+        if fate == Fate::GoesWhole || furniture && !is_void(name) {
+            let foreign = matches!(name, "svg" | "math");
+            if !(foreign && tag.self_closing || is_gone_void(name)) {
+                self.skipped = Some((name.to_owned(), 1));
+            }
+            return;
+        }
+        match fate {
+            Fate::Stays(shown) if !furniture => self.show(name, shown, tag, around),
+            _ if is_gone_void(name) || is_void(name) => {}
+            _ => self.stack.push(Open {
+                name: name.to_owned(),
+                shown: None,
+                at: self.out.len(),
+            }),
+        }
+    }
+
+    /// A frame becomes a link: readers show no frames.
+    fn frame(&mut self, src: Option<&str>, title: Option<&str>, around: &Surroundings<'_>) {
+        let Some(url) = src
+            .filter(|src| !src.trim().is_empty())
+            .and_then(|src| absolute(src, "src", "iframe", around))
+        else {
+            return;
+        };
+        let url = watch_url(&url).unwrap_or(url);
+        let title = title
+            .map(str::trim)
+            .filter(|title| !title.is_empty())
+            .unwrap_or(&url);
+        // inside running text there can be no paragraph
+        let inline = self.stack.iter().any(|open| {
+            matches!(
+                open.shown,
+                Some("p" | "a" | "span" | "em" | "strong" | "b" | "i" | "summary")
+            )
+        });
+        let in_link = self.stack.iter().any(|open| open.shown == Some("a"));
+        let (before, behind) = if inline { ("", "") } else { ("<p>", "</p>") };
+        self.table_check("p");
+        self.out.push_str(before);
+        if in_link {
+            escape(title, &mut self.out);
+        } else {
+            self.out.push_str("<a href=\"");
+            escape(&url, &mut self.out);
+            self.out.push_str("\">");
+            escape(title, &mut self.out);
+            self.out.push_str("</a>");
+        }
+        self.out.push_str(behind);
+    }
+
+    fn show(&mut self, name: &str, shown: &'static str, tag: &Tag, around: &Surroundings<'_>) {
+        let attributes = attributes(shown, tag, around);
+        if shown == "img" && !is_picture(tag, &attributes) {
+            return;
+        }
+        self.close_implied(shown);
+        self.table_check(shown);
+        if self.depth >= DEPTH && !is_void(shown) {
+            self.stack.push(Open {
+                name: name.to_owned(),
+                shown: None,
+                at: self.out.len(),
+            });
+            return;
+        }
+        let at = self.out.len();
+        self.out.push('<');
+        self.out.push_str(shown);
+        for (name, value) in &attributes {
+            self.out.push(' ');
+            self.out.push_str(name);
+            self.out.push_str("=\"");
+            escape(value, &mut self.out);
+            self.out.push('"');
+        }
+        self.out.push('>');
+        self.fresh_pre = shown == "pre";
+        if !is_void(shown) {
+            self.depth += 1;
+            self.stack.push(Open {
+                name: name.to_owned(),
+                shown: Some(shown),
+                at,
+            });
+        }
+    }
+
+    /// What a parser would have to move, or leave out, because it does not belong where it stands.
+    fn table_check(&mut self, name: &'static str) {
+        let parent = self.shown();
+        let in_structure = parent.is_some_and(|name| {
+            matches!(
+                name,
+                "table" | "thead" | "tbody" | "tfoot" | "tr" | "colgroup"
+            )
+        });
+        if is_table_part(name) {
+            self.odd |= !parent.is_some_and(|parent| table_parents(name).contains(&parent));
+            // a parser puts a `<tbody>` around rows
+            self.odd |= name == "tr" && parent == Some("table");
+        } else {
+            self.odd |= in_structure;
+        }
+        if matches!(name, "source" | "track") {
+            self.odd |=
+                !parent.is_some_and(|parent| matches!(parent, "picture" | "audio" | "video"));
+        }
+        if matches!(name, "rt" | "rp") {
+            self.odd |= parent != Some("ruby");
+        }
+    }
+
+    /// Closes what the new element ends without an end tag.
+    fn close_implied(&mut self, name: &str) {
+        if ends_paragraph(name) {
+            self.close_within(&["p"], is_scope);
+        }
+        match name {
+            "li" => self.close_within(&["li"], |open| {
+                matches!(open, "ul" | "ol") || is_scope(open)
+            }),
+            "dt" | "dd" => self.close_within(&["dt", "dd"], |open| open == "dl" || is_scope(open)),
+            "td" | "th" => self.close_within(&["td", "th"], |open| open == "table"),
+            "tr" => self.close_within(&["tr"], |open| open == "table"),
+            "thead" | "tbody" | "tfoot" | "caption" | "colgroup" => {
+                self.close_within(
+                    &["thead", "tbody", "tfoot", "caption", "colgroup"],
+                    |open| open == "table",
+                );
+            }
+            "a" => self.close_within(&["a"], |open| matches!(open, "td" | "th" | "caption")),
+            "rt" | "rp" => self.close_within(&["rt", "rp"], |open| open == "ruby"),
+            name if is_heading(name) => {
+                self.close_within(&["h1", "h2", "h3", "h4", "h5", "h6"], is_scope)
+            }
+            _ => {}
+        }
+    }
+
+    /// Closes the innermost open element that is one of `names`, with all in it, unless something for which `stops`
+    /// holds is around it.
+    fn close_within(&mut self, names: &[&str], stops: impl Fn(&str) -> bool) {
+        for index in (0..self.stack.len()).rev() {
+            let Some(shown) = self.stack[index].shown else {
+                continue;
+            };
+            if names.contains(&shown) {
+                return self.close_to(index);
+            }
+            if stops(shown) {
+                return;
+            }
+        }
+    }
+
+    fn end(&mut self, name: &str) {
+        if let Some((skipped, depth)) = &mut self.skipped {
+            if skipped == name {
+                *depth -= 1;
+                if *depth == 0 {
+                    self.skipped = None;
+                }
+            }
+            return;
+        }
+        for index in (0..self.stack.len()).rev() {
+            let open = &self.stack[index];
+            if open.name == name {
+                self.drop_symbol_anchor(index);
+                return self.close_to(index);
+            }
+            // an end tag inside a cell ends nothing outside
+            if open.shown.is_some_and(is_scope) && !(is_table_part(name) || name == "table") {
+                return;
+            }
+        }
+    }
+
+    /// A link in a heading that shows nothing but `#` or the like is the heading's address.
+    fn drop_symbol_anchor(&mut self, index: usize) {
+        let open = &self.stack[index];
+        let in_heading = self.stack[..index]
+            .iter()
+            .any(|open| open.shown.is_some_and(is_heading));
+        if open.shown != Some("a") || !in_heading || index + 1 != self.stack.len() {
+            return;
+        }
+        let inside = self.out[open.at..]
+            .split_once('>')
+            .map_or("", |(_, inside)| inside);
+        if matches!(
+            inside.trim(),
+            "" | "#" | "¶" | "§" | "🔗" | "\u{1f517}\u{fe0f}" | "∞"
+        ) {
+            self.out.truncate(open.at);
+            self.depth -= 1;
+            self.stack[index].shown = None;
+        }
+    }
+
+    /// Closes open elements down to, and with, the one at `index`.
+    fn close_to(&mut self, index: usize) {
+        while self.stack.len() > index {
+            let Some(open) = self.stack.pop() else { return };
+            if let Some(shown) = open.shown {
+                self.depth -= 1;
+                self.out.push_str("</");
+                self.out.push_str(shown);
+                self.out.push('>');
+                self.fresh_pre = false;
+            }
+        }
+    }
+}
+
+/// Elements without an end that never stay.
+fn is_gone_void(name: &str) -> bool {
+    [
+        "embed", "input", "link", "meta", "base", "basefont", "bgsound", "param", "frame", "area",
+        "keygen", "command", "image",
+    ]
+    .contains(&name)
+}
+
+/// A picture that can be shown: not without an address, not one pixel that only counts readers.
+fn is_picture(tag: &Tag, attributes: &[(String, String)]) -> bool {
+    let has = |wanted: &str| attributes.iter().any(|(name, _)| name == wanted);
+    let tiny = |wanted: &str| {
+        let value = tag
+            .attrs
+            .iter()
+            .find(|a| &*a.name.local == wanted)
+            .map(|a| a.value.trim());
+        value.is_some_and(|value| matches!(value.trim_end_matches("px"), "0" | "1"))
+    };
+    (has("src") || has("srcset")) && !(tiny("width") && tiny("height"))
+}
+
+/// The attributes that an element keeps, with the values that readers may have.
+fn attributes(element: &str, tag: &Tag, around: &Surroundings<'_>) -> Vec<(String, String)> {
+    let mut kept: Vec<(String, String)> = Vec::new();
+    for attribute in &tag.attrs {
+        let name: &str = &attribute.name.local;
+        // lazy images have their address elsewhere until a script comes
+        let (name, lazy) = match name {
+            "data-src" | "data-original" | "data-lazy-src" => ("src", true),
+            "data-srcset" | "data-lazy-srcset" => ("srcset", true),
+            name => (name, false),
+        };
+        if !keeps(element, name) {
+            continue;
+        }
+        let Some(value) = value(element, name, &attribute.value, around) else {
+            continue;
+        };
+        match kept.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) if lazy => *old = value,
+            Some(_) => {}
+            None => kept.push((name.to_owned(), value)),
+        }
+    }
+    // a placeholder that stands behind the true address in the tag
+    let promoted = |name: &str| tag.attrs.iter().any(|a| &*a.name.local == name);
+    if promoted("data-src") || promoted("data-original") || promoted("data-lazy-src") {
+        let lazy = tag.attrs.iter().find(|a| {
+            matches!(
+                &*a.name.local,
+                "data-src" | "data-original" | "data-lazy-src"
+            )
+        });
+        let value = lazy.and_then(|lazy| value(element, "src", &lazy.value, around));
+        if let (Some(value), Some((_, src))) =
+            (value, kept.iter_mut().find(|(name, _)| name == "src"))
+        {
+            *src = value;
+        }
+    }
+    if element == "img"
+        && !kept.iter().any(|(name, _)| name == "alt")
+        && kept.iter().any(|(name, _)| name == "src")
+    {
+        kept.push(("alt".to_owned(), String::new()));
+    }
+    kept
+}
+
+fn value(element: &str, name: &str, value: &str, around: &Surroundings<'_>) -> Option<String> {
+    if SINGLE.contains(&name) {
+        return absolute(value, name, element, around);
+    }
+    match name {
+        "srcset" => absolute_set(value, element, around),
+        "id" => footnote(value.trim(), around.prefix).or_else(|| {
+            let id = value.trim();
+            (is_heading(element) && !id.is_empty() && !id.contains(char::is_whitespace))
+                .then(|| id.to_owned())
+        }),
+        "class" => {
+            let language = value.split_ascii_whitespace().find(|class| {
+                class
+                    .strip_prefix("language-")
+                    .is_some_and(|l| !l.is_empty())
+            });
+            language.map(str::to_owned)
+        }
+        "style" => alignment(value),
+        "lang" => crate::article::language::tag(value),
+        "dir" => Some(value.trim().to_ascii_lowercase())
+            .filter(|dir| matches!(dir.as_str(), "ltr" | "rtl" | "auto")),
+        "width" | "height" | "colspan" | "rowspan" | "span" | "start" | "value"
+            if element != "data" =>
+        {
+            let number = value.trim().trim_end_matches("px");
+            let digits = number.strip_prefix('-').unwrap_or(number);
+            (!digits.is_empty() && digits.len() < 7 && digits.bytes().all(|b| b.is_ascii_digit()))
+                .then(|| number.to_owned())
+        }
+        _ => Some(value.chars().filter(|c| is_text(*c)).collect()),
+    }
+}
+
+/// Of a style only how text is aligned.
+fn alignment(style: &str) -> Option<String> {
+    style.split(';').find_map(|declaration| {
+        let (property, value) = declaration.split_once(':')?;
+        let value = value.trim().to_ascii_lowercase();
+        let plain = matches!(value.as_str(), "left" | "right" | "center" | "justify");
+        (property.trim().eq_ignore_ascii_case("text-align") && plain)
+            .then(|| format!("text-align:{value}"))
+    })
+}
+
+/// The page on which an embedded film can be watched.
+fn watch_url(url: &str) -> Option<String> {
+    let url = url::Url::parse(url).ok()?;
+    let host = url.host_str()?.trim_start_matches("www.");
+    let last = url
+        .path_segments()?
+        .next_back()
+        .filter(|last| !last.is_empty())?;
+    match host {
+        "youtube.com" | "youtube-nocookie.com"
+            if url.path().starts_with("/embed/") && last != "videoseries" =>
+        {
+            Some(format!("https://www.youtube.com/watch?v={last}"))
+        }
+        "player.vimeo.com" if url.path().starts_with("/video/") => {
+            Some(format!("https://vimeo.com/{last}"))
+        }
+        _ => None,
+    }
+}
+
+/// What XML 1.0 can hold (§2.2, `Char`).
+fn is_text(c: char) -> bool {
+    matches!(c, '\t' | '\n' | ' '..='\u{7e}' | '\u{80}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+fn escape(text: &str, out: &mut String) {
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c if is_text(c) => out.push(c),
+            _ => {}
+        }
+    }
+}

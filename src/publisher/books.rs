@@ -1,0 +1,360 @@
+//! What is remembered between turns: the ledger, the manifest and the state, opened, mended and closed in the right order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result};
+
+use super::read::{Folder, still_published};
+use super::{
+    Catalogue, Config, Disk, Edition, Ledger, Level, Manifest, Observation, Order, Problem, Turn,
+};
+use crate::article::{Article, Body, Date, Markup, Person, Title, TitleFrom, Visibility};
+use crate::check::read::{Published, PublishedEntry, read};
+use crate::edition::Kind;
+use crate::ledger::{Candidate, Fault, FeedRecord, Remembered};
+use crate::state::State;
+use crate::store::{LedgerMark, durable};
+
+/// The books of one turn.
+pub(super) struct Books {
+    pub(super) ledger: Ledger,
+    /// What the ledger's file will hold; what it held is a prefix of it unless `rewrite` is set.
+    text: Vec<u8>,
+    written: usize,
+    rewrite: bool,
+    faults: Vec<Fault>,
+    pub(super) manifest: Option<Manifest>,
+    pub(super) disk: Disk,
+    pub(super) state: State,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Books {
+    /// Reads everything that an earlier turn left.
+    pub(super) fn open(config: &Config) -> Result<Self> {
+        let text = match std::fs::read(&config.ledger) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("cannot read `{}`", config.ledger.display()));
+            }
+        };
+        let (ledger, faults) = Ledger::parse(&text);
+        let disk = Disk::new(&config.feeds, &config.state());
+        let mut problems = Vec::new();
+        let manifest = disk.manifest(&mut problems)?;
+        let state = State::load(&config.state());
+        let written = text.len();
+        Ok(Self {
+            ledger,
+            text,
+            written,
+            rewrite: !faults.is_empty(),
+            faults,
+            manifest,
+            disk,
+            state,
+            problems,
+        })
+    }
+
+    /// Takes back from the published feeds what the ledger should know and does not, and what broken articles were.
+    pub(super) fn mend(&mut self, config: &Config, folder: &mut Folder) -> Result<()> {
+        self.tell_faults(config);
+        let suspect = self.is_suspect(config);
+        if !suspect && folder.lost.is_empty() {
+            return Ok(());
+        }
+        let published = self.published(config);
+        if suspect {
+            self.rebuild(config, folder, &published);
+        }
+        self.resurrect(config, folder, &published);
+        Ok(())
+    }
+
+    fn tell_faults(&mut self, config: &Config) {
+        let name = config.ledger.display().to_string();
+        for fault in &self.faults {
+            self.problems.push(match fault {
+                Fault::Torn { line } => Problem::warning(&name, "the last line was cut off while it was written")
+                    .at(*line)
+                    .remedy("it is taken out; nothing that was published depends on it"),
+                Fault::Conflict { line } => Problem::warning(&name, "holds the marks of a merge conflict")
+                    .at(*line)
+                    .remedy("both sides are taken; put `ledger.jsonl merge=union` into `.gitattributes`"),
+                Fault::Damaged { line, cause } => Problem::error(&name, format!("this line is no record: {cause}"))
+                    .at(*line)
+                    .remedy("a copy of the file is kept in `.tidings/`, and what the line said is taken from the published feeds"),
+            });
+        }
+    }
+
+    /// Whether the ledger is damaged, missing, or older than what was published with it.
+    fn is_suspect(&mut self, config: &Config) -> bool {
+        if self
+            .faults
+            .iter()
+            .any(|fault| matches!(fault, Fault::Damaged { .. }))
+        {
+            return true;
+        }
+        let Some(mark) = self.manifest.as_ref().map(|manifest| &manifest.ledger) else {
+            return false;
+        };
+        if mark.hash == LedgerMark::of(&self.text, self.ledger.len()).hash {
+            return false;
+        }
+        let published = self.published(config);
+        let unknown = |entry: &&PublishedEntry| !self.ledger.knows(&entry.id);
+        let missing = published
+            .iter()
+            .flat_map(|(_, feed)| &feed.entries)
+            .filter(unknown)
+            .count();
+        if self.ledger.len() >= mark.count && missing == 0 {
+            return false;
+        }
+        let name = config.ledger.display().to_string();
+        let what = match self.ledger.len() {
+            0 => format!("is missing or empty, but {} ids were published", mark.count),
+            count => format!(
+                "is older than the feeds: it holds {count} ids of {}",
+                mark.count.max(count + missing)
+            ),
+        };
+        let remedy = "it is rebuilt from the published feeds; restore it from your backup or from git if you can";
+        self.problems
+            .push(Problem::error(name, what).remedy(remedy));
+        true
+    }
+
+    /// Every feed that the manifest names and that is still there, with its kind.
+    fn published(&self, config: &Config) -> Vec<(Kind, Published)> {
+        let Some(manifest) = &self.manifest else {
+            return Vec::new();
+        };
+        let feeds = manifest
+            .documents
+            .iter()
+            .filter(|(_, document)| matches!(document.kind, Kind::Rss | Kind::Atom | Kind::Json));
+        let mut found: Vec<(Kind, Published)> = feeds
+            .filter_map(|(route, document)| {
+                let bytes = std::fs::read(config.feeds.join(route)).ok()?;
+                Some((document.kind, read(document.kind, &bytes)?))
+            })
+            .collect();
+        // what Atom says is most exact: it has the feed's id, and both dates
+        found.sort_by_key(|(kind, _)| *kind != Kind::Atom);
+        found
+    }
+
+    fn rebuild(&mut self, config: &Config, folder: &Folder, published: &[(Kind, Published)]) {
+        for (kind, feed) in published {
+            if let (Kind::Atom, Some(id), Some(updated)) = (kind, &feed.id, feed.updated) {
+                self.ledger.rebuild_feed("", id, updated);
+            }
+            let entries: Vec<Remembered> = feed.entries.iter().filter_map(remembered).collect();
+            self.ledger
+                .rebuild(&entries, &folder.candidates, &config.site);
+        }
+        self.rewrite = true;
+    }
+
+    /// The published entry serves where even the kept source of a broken article is gone.
+    fn resurrect(&mut self, config: &Config, folder: &mut Folder, published: &[(Kind, Published)]) {
+        for lost in std::mem::take(&mut folder.lost) {
+            let Some(record) = self
+                .ledger
+                .at(&lost.path)
+                .filter(|record| record.gone.is_none())
+            else {
+                continue;
+            };
+            let entries = published.iter().flat_map(|(_, feed)| &feed.entries);
+            let entry = entries
+                .filter(|entry| entry.id == record.id)
+                .find(|entry| entry.content_html.is_some());
+            match entry {
+                Some(entry) => {
+                    folder.problems.push(still_published(&lost.path));
+                    let article = article(entry, &lost.path, &record.digest, config);
+                    folder.candidates.push(Candidate { article, modified: lost.modified });
+                }
+                None => folder.problems.push(
+                    Problem::error(&lost.path, "no earlier version of this article is left: it is withdrawn until the file is mended")
+                        .remedy("mend the file"),
+                ),
+            }
+        }
+    }
+
+    /// Takes over what the turn found; the lines that are to be durable before a document is seen.
+    pub(super) fn record(&mut self, seen: &Observation, feeds: &[FeedRecord]) -> Vec<u8> {
+        let mut lines = String::new();
+        for feed in feeds {
+            lines += &self.ledger.put_feed(feed.clone());
+        }
+        for record in &seen.records {
+            lines += &self.ledger.put(record.clone());
+        }
+        lines.into_bytes()
+    }
+
+    /// Ledger, then documents, then manifest.
+    pub(super) fn commit(
+        &mut self,
+        config: &Config,
+        order: &Order,
+        edition: &Edition,
+        lines: &[u8],
+        turn: &mut Turn,
+    ) -> Result<()> {
+        if self.rewrite || self.ledger.wants_compaction() {
+            self.rewrite = true;
+            self.text = self.ledger.to_text().into_bytes();
+        } else {
+            self.text.extend_from_slice(lines);
+        }
+        let mark = LedgerMark::of(&self.text, self.ledger.len());
+        if order.dry_run {
+            let plan = self.disk.plan(edition, self.manifest.as_ref())?;
+            turn.written = plan.written;
+            turn.deleted = plan.deleted;
+            return Ok(());
+        }
+        self.write_ledger(config, lines)?;
+        let published = self
+            .disk
+            .publish(edition, self.manifest.as_ref(), mark, order.now)?;
+        turn.written = published.written;
+        turn.deleted = published.deleted;
+        turn.problems.extend(published.problems);
+        Ok(())
+    }
+
+    fn write_ledger(&self, config: &Config, lines: &[u8]) -> Result<()> {
+        let path = &config.ledger;
+        let failed = || format!("cannot write `{}`", path.display());
+        if !self.rewrite {
+            return if lines.is_empty() {
+                Ok(())
+            } else {
+                durable::append(path, lines).with_context(failed)
+            };
+        }
+        if self.written > 0
+            && self
+                .faults
+                .iter()
+                .any(|fault| matches!(fault, Fault::Damaged { .. }))
+        {
+            let old =
+                std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+            let copy = config.state().join(format!(
+                "ledger.damaged-{}.jsonl",
+                &blake3::hash(&old).to_hex()[..8]
+            ));
+            durable::put(&copy, &old)
+                .with_context(|| format!("cannot write `{}`", copy.display()))?;
+        }
+        durable::put(path, &self.text).with_context(failed)
+    }
+
+    /// Keeps what makes the next turn better. Failing here costs no subscriber anything, so it is a warning.
+    pub(super) fn remember(
+        &mut self,
+        config: &Config,
+        order: &Order,
+        folder: &Folder,
+        catalogue: &Catalogue,
+        shown: &BTreeSet<usize>,
+        turn: &mut Turn,
+    ) -> Result<()> {
+        turn.problems
+            .sort_by(|a, b| (&a.path, a.line, b.level).cmp(&(&b.path, b.line, a.level)));
+        turn.problems.dedup();
+        turn.news = turn
+            .problems
+            .iter()
+            .filter(|p| self.state.is_news(p))
+            .map(ToString::to_string)
+            .collect();
+        if order.dry_run {
+            return Ok(());
+        }
+        let before = self.state.clone();
+        let sources = shown.iter().filter_map(|index| {
+            let path = catalogue.entries()[*index].article.path.as_str();
+            Some((path, folder.sources.get(path)?.as_slice()))
+        });
+        let sources: BTreeMap<&str, &[u8]> = sources.collect();
+        self.state.files = folder.files;
+        self.state.told = turn
+            .problems
+            .iter()
+            .filter(|p| p.level < Level::Error)
+            .map(ToString::to_string)
+            .collect();
+        self.state.keep(&config.state(), &sources)?;
+        if self.state != before {
+            self.state.save(&config.state())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn remembered(entry: &PublishedEntry) -> Option<Remembered> {
+    Some(Remembered {
+        id: entry.id.clone(),
+        link: entry.link.clone(),
+        title: entry.title.clone(),
+        published: entry.published.or(entry.updated)?,
+        updated: entry.updated,
+    })
+}
+
+/// A published entry, as the article that it was.
+fn article(entry: &PublishedEntry, path: &str, digest: &str, config: &Config) -> Article {
+    let person = |(name, email, url): &(String, Option<String>, Option<String>)| Person {
+        name: name.clone(),
+        email: email.clone(),
+        url: url.clone(),
+    };
+    Article {
+        path: path.to_owned(),
+        id: None,
+        title: entry.title.clone().map(|text| Title {
+            text,
+            from: TitleFrom::Sentence,
+        }),
+        published: entry.published.map(Date::Instant),
+        updated: None,
+        expires: None,
+        visibility: Visibility::Public,
+        url: entry.link.clone(),
+        slug: None,
+        canonical: None,
+        aliases: Vec::new(),
+        external_url: entry.external_url.clone(),
+        link: None,
+        tags: entry.tags.clone(),
+        categories: Vec::new(),
+        authors: entry.authors.iter().map(person).collect(),
+        summary: entry.summary.clone(),
+        image: None,
+        enclosures: Vec::new(),
+        language: entry
+            .language
+            .clone()
+            .filter(|language| *language != config.site.language),
+        body: Body {
+            markup: Markup::Html,
+            source: entry.content_html.clone().unwrap_or_default(),
+            line: 1,
+        },
+        digest: digest.to_owned(),
+    }
+}

@@ -1,0 +1,80 @@
+//! The gate at work: a document that fails keeps its previous good version.
+
+use rayon::prelude::*;
+
+use super::books::Books;
+use super::{Catalogue, Config, Edition, Problem};
+use crate::check::{self, Finding, Place};
+use crate::edition::{Body, Document};
+use crate::fragment;
+
+/// Lets every document through that is fit, and puts the previous version in the place of each that is not.
+pub(super) fn pass(
+    config: &Config,
+    mut edition: Edition,
+    books: &Books,
+    catalogue: &Catalogue,
+) -> (Edition, Vec<Problem>) {
+    let findings: Vec<(String, Vec<Finding>)> = edition
+        .documents
+        .par_iter()
+        .filter_map(|(route, document)| {
+            let Body::Memory(bytes) = &document.body else {
+                return None;
+            };
+            let found = check::check(
+                document.kind,
+                bytes,
+                Place {
+                    url: &config.site.url(route),
+                },
+            );
+            (!found.is_empty()).then(|| (route.clone(), found))
+        })
+        .collect();
+    let mut problems = Vec::new();
+    for (route, findings) in findings {
+        let refused = findings.iter().any(|finding| finding.refuses);
+        for finding in findings.iter().filter(|finding| finding.refuses == refused) {
+            problems.push(problem(config, &route, finding, catalogue));
+        }
+        if refused {
+            let previous = edition
+                .documents
+                .remove(&route)
+                .and_then(|document| previous(&document, books));
+            edition
+                .documents
+                .extend(previous.map(|document| (route, document)));
+        }
+    }
+    (edition, problems)
+}
+
+/// The version that subscribers have, if it is still what the manifest says.
+fn previous(refused: &Document, books: &Books) -> Option<Document> {
+    let known = books.manifest.as_ref()?.documents.get(&refused.route)?;
+    let bytes = books.disk.read(&refused.route).ok()?;
+    let whole = blake3::hash(&bytes).to_hex().as_str() == known.hash;
+    whole.then(|| Document {
+        body: Body::Memory(bytes),
+        ..refused.clone()
+    })
+}
+
+fn problem(config: &Config, route: &str, finding: &Finding, catalogue: &Catalogue) -> Problem {
+    let path = finding
+        .entry
+        .as_deref()
+        .and_then(|id| fragment::path_of(id, catalogue.entries()));
+    let path = path.map(|path| config.articles.join(path).display().to_string());
+    let document = config.feeds.join(route).display().to_string();
+    let what = format!("{} ({})", finding.what, finding.rule);
+    match (finding.refuses, path) {
+        (true, Some(path)) => Problem::error(path, format!("makes `{document}` invalid: {what}"))
+            .remedy("the document stays as it was; change the article, and please report this"),
+        (true, None) => Problem::error(document, format!("is not fit to be published: {what}"))
+            .remedy("it stays as it was; please report this"),
+        (false, path) => Problem::info(path.unwrap_or(document), what),
+    }
+}

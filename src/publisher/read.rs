@@ -1,0 +1,194 @@
+//! From the folder to articles: scan, read and parse, and what stands in for what is broken.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use rayon::prelude::*;
+
+use super::{Halt, Order, Progress};
+use crate::article::{self, Article, Outcome, Source, Visibility};
+use crate::config::Config;
+use crate::folder::{self, Found};
+use crate::ledger::Candidate;
+use crate::link::Assets;
+use crate::problem::Problem;
+use crate::state::State;
+
+/// What the folder of articles holds.
+#[derive(Debug, Default)]
+pub(super) struct Folder {
+    /// Articles that are for the public, if their dates allow.
+    pub(super) candidates: Vec<Candidate>,
+    /// The paths of all articles, public or not, whole or broken.
+    pub(super) present: BTreeSet<String>,
+    /// Articles that are there but could not be understood, nor replaced by an earlier version of theirs.
+    pub(super) lost: Vec<Lost>,
+    /// Sources as they were parsed, by path.
+    pub(super) sources: BTreeMap<String, Vec<u8>>,
+    /// Every other file.
+    pub(super) assets: Assets,
+    /// Where each asset lies.
+    pub(super) places: BTreeMap<String, std::path::PathBuf>,
+    /// How many files there are.
+    pub(super) files: usize,
+    /// What is wrong.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// An article without any version that can be published from the folder or the state.
+#[derive(Debug, Clone)]
+pub(super) struct Lost {
+    pub(super) path: String,
+    pub(super) modified: DateTime<Utc>,
+}
+
+/// Reads the folder.
+pub(super) fn folder(
+    config: &Config,
+    state: &State,
+    order: &Order,
+    progress: &dyn Progress,
+) -> Result<Folder, Halt> {
+    let root = &config.articles;
+    let scan =
+        folder::scan(root).map_err(|error| Halt::Folder(format!("{error}; the old feeds stay")))?;
+    if !order.allow_shrink && folder::shrunk(state.files, scan.files) {
+        return Err(Halt::Folder(format!(
+            "`{}` held {} files and holds {} now; the old feeds stay: use `--allow-shrink` if that is meant",
+            root.display(),
+            state.files,
+            scan.files
+        )));
+    }
+    progress.stage("reading", scan.articles.len());
+    let parsed: Vec<Parsed> = scan
+        .articles
+        .into_par_iter()
+        .map(|found| {
+            let parsed = parse(found, config);
+            progress.step();
+            parsed
+        })
+        .collect();
+    let mut folder = Folder {
+        files: scan.files,
+        problems: scan.problems,
+        ..Folder::default()
+    };
+    for (path, found) in scan.assets {
+        folder.assets.insert(path.clone(), found.stamp.size);
+        folder.places.insert(path, found.place);
+    }
+    for path in scan.broken {
+        folder.present.insert(path.clone());
+        fall_back(
+            &mut folder,
+            Lost {
+                path,
+                modified: order.now,
+            },
+            config,
+            state,
+        );
+    }
+    for parsed in parsed {
+        take(&mut folder, parsed, config, state);
+    }
+    Ok(folder)
+}
+
+struct Parsed {
+    path: String,
+    bytes: Vec<u8>,
+    modified: DateTime<Utc>,
+    draft: bool,
+    outcome: Outcome,
+    problems: Vec<Problem>,
+}
+
+fn parse(found: Found, config: &Config) -> Parsed {
+    let modified = found.stamp.modified();
+    let (bytes, outcome, problems) = match folder::read(&found) {
+        Ok(bytes) => {
+            let (outcome, problems) = article::parse(
+                &Source {
+                    path: &found.path,
+                    bytes: &bytes,
+                },
+                &config.dialect,
+            );
+            (bytes, outcome, problems)
+        }
+        Err(problem) => (Vec::new(), Outcome::Broken, vec![problem]),
+    };
+    Parsed {
+        path: found.path,
+        bytes,
+        modified,
+        draft: found.draft,
+        outcome,
+        problems,
+    }
+}
+
+fn take(folder: &mut Folder, parsed: Parsed, config: &Config, state: &State) {
+    let Parsed {
+        path,
+        bytes,
+        modified,
+        draft,
+        outcome,
+        problems,
+    } = parsed;
+    folder.problems.extend(problems);
+    match outcome {
+        Outcome::Other => {}
+        Outcome::Article(article) => {
+            folder.present.insert(path.clone());
+            if article.visibility != Visibility::Draft && !draft {
+                folder.sources.insert(path, bytes);
+                folder.candidates.push(Candidate {
+                    article: *article,
+                    modified,
+                });
+            }
+        }
+        Outcome::Broken | Outcome::Empty => {
+            folder.present.insert(path.clone());
+            fall_back(folder, Lost { path, modified }, config, state);
+        }
+    }
+}
+
+/// The last good version of an article whose file cannot be understood.
+fn fall_back(folder: &mut Folder, lost: Lost, config: &Config, state: &State) {
+    let kept = state.good(&config.state(), &lost.path);
+    let article = kept.and_then(|bytes| Some((again(&lost.path, &bytes, config)?, bytes)));
+    match article {
+        Some((article, bytes)) => {
+            folder.problems.push(still_published(&lost.path));
+            folder.sources.insert(lost.path, bytes);
+            folder.candidates.push(Candidate {
+                article,
+                modified: lost.modified,
+            });
+        }
+        None => folder.lost.push(lost),
+    }
+}
+
+fn again(path: &str, bytes: &[u8], config: &Config) -> Option<Article> {
+    match article::parse(&Source { path, bytes }, &config.dialect).0 {
+        Outcome::Article(article) if article.visibility != Visibility::Draft => Some(*article),
+        _ => None,
+    }
+}
+
+/// What the author of a broken article is told when subscribers keep its last good version.
+pub(super) fn still_published(path: &str) -> Problem {
+    Problem::warning(
+        path,
+        "subscribers keep the last good version of this article",
+    )
+    .remedy("mend the file, or delete it to withdraw the article")
+}

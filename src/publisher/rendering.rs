@@ -1,0 +1,288 @@
+//! From a catalogue to documents: fragments, feeds, pages, and the assets that they show.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::anyhow;
+use chrono::{DateTime, Utc};
+use rayon::prelude::*;
+
+use super::read::Folder;
+use super::{Catalogue, Config, Edition, Ledger, Progress};
+use crate::edition::{Body, Document, Kind};
+use crate::feed::{self, Channel, Feed, FeedSpec, Item};
+use crate::fragment::{self, Fragment};
+use crate::ledger::{FeedRecord, Minted};
+use crate::link::PAGES;
+use crate::problem::Problem;
+use crate::render::{self, opml};
+use crate::{page, site::Site};
+
+/// What a catalogue becomes.
+pub(super) struct Rendering {
+    pub(super) edition: Edition,
+    /// Feeds whose record is new or changed.
+    pub(super) feeds: Vec<FeedRecord>,
+    /// The entries that some document shows.
+    pub(super) shown: BTreeSet<usize>,
+    /// The next instant at which an entry becomes too old for a feed.
+    pub(super) next: Option<DateTime<Utc>>,
+    /// What the author should know.
+    pub(super) notes: Vec<Problem>,
+}
+
+/// Renders everything.
+pub(super) fn render(
+    config: &Config,
+    catalogue: &Catalogue,
+    folder: &Folder,
+    ledger: &Ledger,
+    now: DateTime<Utc>,
+    progress: &dyn Progress,
+) -> anyhow::Result<Rendering> {
+    let site = &with_icon(config, folder);
+    let selected: Vec<Vec<usize>> = config
+        .specs
+        .iter()
+        .map(|spec| feed::select(catalogue, spec, now))
+        .collect();
+    let mut shown: BTreeSet<usize> = selected.iter().flatten().copied().collect();
+    shown.extend(
+        (0..catalogue.entries().len()).filter(|index| catalogue.entries()[*index].page.is_some()),
+    );
+    let fragments = fragments(&shown, catalogue, site, folder, progress);
+    let mut rendering = Rendering {
+        edition: Edition::default(),
+        feeds: Vec::new(),
+        shown,
+        next: None,
+        notes: Vec::new(),
+    };
+    let channels: Vec<Channel> = config
+        .specs
+        .iter()
+        .map(|spec| channel(site, spec))
+        .collect();
+    for ((spec, channel), selected) in config.specs.iter().zip(&channels).zip(&selected) {
+        let items: Vec<Item> = selected
+            .iter()
+            .filter_map(|index| Some(fragments.get(index)?.item.clone()))
+            .collect();
+        let feed = feed(
+            spec,
+            channel,
+            items,
+            site,
+            ledger,
+            now,
+            &mut rendering.feeds,
+        );
+        rendering.next = feed::next_ageing(catalogue, selected, spec)
+            .into_iter()
+            .chain(rendering.next)
+            .min();
+        let documents =
+            render::documents(&feed).map_err(|error| anyhow!("cannot write {error}"))?;
+        documents
+            .into_iter()
+            .for_each(|document| rendering.put(document));
+    }
+    rendering.put(opml::write(&site.title, &channels)?);
+    if site.permalink.is_none() {
+        rendering.pages(catalogue, &fragments, site, &channels);
+        rendering.assets(config, &fragments, folder);
+    }
+    for (_, fragment) in fragments {
+        rendering.notes.extend(fragment.problems);
+    }
+    Ok(rendering)
+}
+
+impl Rendering {
+    fn put(&mut self, document: Document) {
+        self.edition
+            .documents
+            .insert(document.route.clone(), document);
+    }
+
+    fn pages(
+        &mut self,
+        catalogue: &Catalogue,
+        fragments: &Fragments,
+        site: &Site,
+        channels: &[Channel],
+    ) {
+        let pages: Vec<Document> = fragments
+            .par_iter()
+            .filter_map(|(index, fragment)| {
+                let page = catalogue.entries()[*index].page.as_deref()?;
+                Some(page::article(page, &fragment.item, site, channels))
+            })
+            .collect();
+        if !pages.is_empty() {
+            self.put(page::style());
+        }
+        pages.into_iter().for_each(|page| self.put(page));
+    }
+
+    /// An asset is public if, and only if, something published refers to it.
+    fn assets(&mut self, config: &Config, fragments: &Fragments, folder: &Folder) {
+        let icon = config.icon_asset.iter();
+        for path in fragments
+            .values()
+            .flat_map(|fragment| &fragment.assets)
+            .chain(icon)
+        {
+            let Some(place) = folder.places.get(path) else {
+                continue;
+            };
+            let route = format!("{PAGES}{path}");
+            let inside = format!("{route}/");
+            let taken = self
+                .edition
+                .documents
+                .get(&route)
+                .is_some_and(|other| other.kind != Kind::Asset)
+                || self
+                    .edition
+                    .documents
+                    .range(inside.clone()..)
+                    .next()
+                    .is_some_and(|(other, _)| other.starts_with(&inside));
+            if taken {
+                let what =
+                    format!("the page of an article is in the way of this file, at `{route}`");
+                self.notes.push(
+                    Problem::error(path, what)
+                        .remedy("rename the file, or give the article a `slug`"),
+                );
+            } else {
+                self.put(Document {
+                    route,
+                    kind: Kind::Asset,
+                    body: Body::File(place.clone()),
+                });
+            }
+        }
+    }
+}
+
+type Fragments = BTreeMap<usize, Fragment>;
+
+fn fragments(
+    shown: &BTreeSet<usize>,
+    catalogue: &Catalogue,
+    site: &Site,
+    folder: &Folder,
+    progress: &dyn Progress,
+) -> Fragments {
+    progress.stage("rendering", shown.len());
+    shown
+        .par_iter()
+        .map(|index| {
+            let fragment = fragment::render(*index, catalogue, site, &folder.assets);
+            progress.step();
+            (*index, fragment)
+        })
+        .collect()
+}
+
+/// The site with its icon's URL, if the icon is a file of the folder.
+fn with_icon(config: &Config, folder: &Folder) -> Site {
+    let mut site = config.site.clone();
+    if let Some(icon) = config
+        .icon_asset
+        .as_ref()
+        .filter(|icon| folder.assets.contains_key(*icon))
+    {
+        site.icon = Some(site.url(&format!("{PAGES}{icon}")));
+    }
+    site
+}
+
+fn channel(site: &Site, spec: &FeedSpec) -> Channel {
+    Channel {
+        title: spec.title.clone(),
+        description: site.description.clone(),
+        home: site.base.to_string(),
+        language: site.language.clone(),
+        author: site.author.clone(),
+        copyright: site.copyright.clone(),
+        icon: site.icon.clone(),
+        ttl: site.ttl,
+        documents: spec
+            .formats
+            .iter()
+            .map(|kind| (*kind, site.url(&spec.route(*kind))))
+            .collect(),
+    }
+}
+
+/// The feed with its id and its date: a date that moves only when what the feed shows does.
+fn feed(
+    spec: &FeedSpec,
+    channel: &Channel,
+    mut items: Vec<Item>,
+    site: &Site,
+    ledger: &Ledger,
+    now: DateTime<Utc>,
+    changed: &mut Vec<FeedRecord>,
+) -> Feed {
+    items.truncate(feed::fit(&items, spec.max_bytes));
+    let digest = Feed::digest(channel, &items, spec.content);
+    let before = ledger.feed(&spec.name);
+    let record = feed_record(spec, digest, before, site, ledger, now);
+    let feed = Feed {
+        spec: spec.clone(),
+        id: record.id.clone(),
+        changed: record.changed,
+        channel: channel.clone(),
+        items,
+    };
+    if before != Some(&record) {
+        changed.push(record);
+    }
+    feed
+}
+
+fn feed_record(
+    spec: &FeedSpec,
+    digest: String,
+    before: Option<&FeedRecord>,
+    site: &Site,
+    ledger: &Ledger,
+    now: DateTime<Utc>,
+) -> FeedRecord {
+    let kept = before.filter(|before| before.minted != Minted::Provisional || !site.is_public());
+    let (id, minted) = kept
+        .map(|before| (before.id.clone(), before.minted))
+        .unwrap_or_else(|| {
+            let id = format!(
+                "tag:{},{}:{}",
+                site.host(),
+                now.format("%Y-%m-%d"),
+                site.tag_path(&spec.route(Kind::Atom))
+            );
+            let id = crate::ledger::numbered(id, &|id| ledger.knows(id));
+            (
+                id,
+                if site.is_public() {
+                    Minted::Final
+                } else {
+                    Minted::Provisional
+                },
+            )
+        });
+    let changed = match before {
+        Some(before) if before.digest == digest => before.changed,
+        // a clock that went back must not take the date with it
+        Some(before) => now.max(before.changed + chrono::TimeDelta::seconds(1)),
+        None => now,
+    };
+    FeedRecord {
+        feed: spec.name.clone(),
+        id,
+        minted,
+        changed,
+        digest,
+    }
+}

@@ -1,0 +1,557 @@
+//! Where documents live: a folder on disk, written as if the power will fail at any moment.
+//!
+//! Order of a publication: what is about to be put is noted in the state folder; documents, each by temporary file,
+//! fsync and rename; their encodings; the manifest; then what is no longer published goes. So each document is
+//! wholly the old or wholly the new one at any instant, and nothing that we wrote is ever forgotten.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use chrono::{DateTime, Utc};
+
+use crate::edition::{Body, Document, Edition, etag};
+use crate::problem::Problem;
+
+pub mod durable;
+mod encode;
+mod lock;
+mod manifest;
+
+pub use lock::{Lock, LockError};
+pub use manifest::{LedgerMark, Manifest, Published};
+
+/// The file that names everything that is published.
+const MANIFEST: &str = "manifest.json";
+/// What a run was about to put, in the state folder.
+const PENDING: &str = "pending.json";
+/// With more documents than this the file system is asked once to write everything.
+const MANY: usize = 64;
+
+/// The folder of documents, and the state folder beside the ledger.
+#[derive(Debug, Clone)]
+pub struct Disk {
+    feeds: PathBuf,
+    state: PathBuf,
+}
+
+/// What a publication changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Routes whose bytes are new or different.
+    pub written: Vec<String>,
+    /// Routes that are published no longer.
+    pub deleted: Vec<String>,
+}
+
+/// What a publication did.
+#[derive(Debug, Clone, Default)]
+pub struct Publication {
+    /// Routes whose bytes are new or different.
+    pub written: Vec<String>,
+    /// Routes that are published no longer.
+    pub deleted: Vec<String>,
+    /// What the user should know.
+    pub problems: Vec<Problem>,
+}
+
+/// One document on its way.
+struct Step<'a> {
+    document: &'a Document,
+    published: Published,
+    place: PathBuf,
+    /// Whether the bytes on disk are these.
+    lies: Lies,
+}
+
+impl Disk {
+    /// Nothing is read or made yet.
+    #[must_use]
+    pub fn new(feeds: &Path, state: &Path) -> Self {
+        Self {
+            feeds: feeds.to_owned(),
+            state: state.to_owned(),
+        }
+    }
+
+    /// What the last publication left; a damaged manifest counts as none, and is told.
+    ///
+    /// # Errors
+    /// If it is there and cannot be read, or is of a newer version.
+    pub fn manifest(&self, problems: &mut Vec<Problem>) -> Result<Option<Manifest>> {
+        let path = self.feeds.join(MANIFEST);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
+            }
+        };
+        match Manifest::parse(&text) {
+            Ok(manifest) if manifest.version > manifest::VERSION => {
+                bail!(
+                    "`{}` was written by a newer version of tidings; use that one",
+                    path.display()
+                )
+            }
+            Ok(manifest) => Ok(Some(manifest)),
+            Err(error) => {
+                let what = format!("is damaged: {error}");
+                let remedy = "it is written anew; nothing is deleted in this run";
+                problems.push(Problem::error(path.display().to_string(), what).remedy(remedy));
+                Ok(None)
+            }
+        }
+    }
+
+    /// The bytes of a document as they lie on disk.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn read(&self, route: &str) -> Result<Vec<u8>> {
+        let place = self.place(route)?;
+        fs::read(&place).with_context(|| format!("cannot read `{}`", place.display()))
+    }
+
+    /// What [`publish`](Self::publish) would change.
+    ///
+    /// # Errors
+    /// If a route is not fit to be a file, or an asset cannot be read.
+    pub fn plan(&self, edition: &Edition, previous: Option<&Manifest>) -> Result<Plan> {
+        let steps = self.steps(edition, previous, DateTime::UNIX_EPOCH)?;
+        let written = steps
+            .iter()
+            .filter(|step| step.lies == Lies::Differently)
+            .map(|step| step.document.route.clone())
+            .collect();
+        let known = previous
+            .map(|manifest| manifest.documents.clone())
+            .unwrap_or_default();
+        let deleted = known
+            .into_keys()
+            .filter(|route| !edition.documents.contains_key(route))
+            .collect();
+        Ok(Plan { written, deleted })
+    }
+
+    /// Makes `edition` what is published.
+    ///
+    /// # Errors
+    /// If the disk refuses; every document is then wholly the old or wholly the new one, and the old manifest stays.
+    pub fn publish(
+        &self,
+        edition: &Edition,
+        previous: Option<&Manifest>,
+        ledger: LedgerMark,
+        now: DateTime<Utc>,
+    ) -> Result<Publication> {
+        fs::create_dir_all(&self.feeds)
+            .with_context(|| format!("cannot make `{}`", self.feeds.display()))?;
+        let mut done = Publication::default();
+        let claims = self.claims(previous);
+        self.sweep(&claims);
+        let steps = self.steps(edition, previous, now)?;
+        let documents: BTreeMap<String, Published> = steps
+            .iter()
+            .map(|step| (step.document.route.clone(), step.published.clone()))
+            .collect();
+        let mut manifest = Manifest {
+            version: manifest::VERSION,
+            ledger,
+            documents,
+        };
+        let differs = steps.iter().any(|step| step.lies == Lies::Differently);
+        if differs
+            || claims
+                .keys()
+                .any(|route| !manifest.documents.contains_key(route))
+        {
+            self.note_pending(&manifest, &claims)?;
+        }
+        for step in steps.iter().filter(|step| step.lies == Lies::Misdated) {
+            // nobody is harmed if the date cannot be set: the manifest has the true one
+            let mtime = step.published.last_modified.into();
+            let _ = fs::File::options()
+                .append(true)
+                .open(&step.place)
+                .and_then(|file| file.set_modified(mtime));
+        }
+        self.put_documents(&steps, previous, &mut done)?;
+        for step in &steps {
+            let encodings = self.complete(step)?;
+            if let Some(published) = manifest.documents.get_mut(&step.document.route) {
+                published.encodings = encodings;
+            }
+        }
+        self.put_manifest(&manifest, previous)?;
+        self.delete(&manifest, &claims, &mut done)?;
+        Ok(done)
+    }
+
+    fn place(&self, route: &str) -> Result<PathBuf> {
+        let fit = |segment: &str| {
+            !segment.is_empty() && !segment.starts_with('.') && !segment.contains(['\0', '\\'])
+        };
+        if route.split('/').all(fit) {
+            Ok(self.feeds.join(route))
+        } else {
+            bail!("`{route}` is no fit name for a document")
+        }
+    }
+
+    fn steps<'a>(
+        &self,
+        edition: &'a Edition,
+        previous: Option<&Manifest>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Step<'a>>> {
+        edition
+            .documents
+            .values()
+            .map(|document| self.step(document, previous, now))
+            .collect()
+    }
+
+    fn step<'a>(
+        &self,
+        document: &'a Document,
+        previous: Option<&Manifest>,
+        now: DateTime<Utc>,
+    ) -> Result<Step<'a>> {
+        let place = self.place(&document.route)?;
+        let (hash, size) = fingerprint(&document.body)?;
+        let before = previous.and_then(|manifest| manifest.documents.get(&document.route));
+        let current = before.filter(|before| before.hash == hash);
+        let last_modified = match (current, before) {
+            (Some(current), _) => current.last_modified,
+            (None, before) => {
+                manifest::last_modified(now, before.map(|before| before.last_modified))
+            }
+        };
+        let encodings = current
+            .map(|current| current.encodings.clone())
+            .unwrap_or_default();
+        let published = Published {
+            kind: document.kind,
+            hash,
+            size,
+            last_modified,
+            encodings,
+        };
+        let lies = lies(&place, &published, current.is_some());
+        Ok(Step {
+            document,
+            published,
+            place,
+            lies,
+        })
+    }
+
+    /// Everything that we put there, or were about to: route → hashes that are ours.
+    fn claims(&self, previous: Option<&Manifest>) -> BTreeMap<String, Vec<String>> {
+        let pending = fs::read(self.state.join(PENDING)).ok();
+        let mut claims: BTreeMap<String, Vec<String>> = pending
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .unwrap_or_default();
+        for (route, published) in previous.iter().flat_map(|manifest| &manifest.documents) {
+            claims
+                .entry(route.clone())
+                .or_default()
+                .push(published.hash.clone());
+        }
+        claims
+    }
+
+    /// Takes away the temporary files of a run that died.
+    fn sweep(&self, claims: &BTreeMap<String, Vec<String>>) {
+        if !self.state.join(PENDING).exists() {
+            return;
+        }
+        let places = claims.keys().map(|route| self.feeds.join(route));
+        let mut folders: BTreeSet<PathBuf> = places
+            .filter_map(|place| place.parent().map(Path::to_path_buf))
+            .collect();
+        folders.extend([self.feeds.clone(), self.state.clone()]);
+        for entry in folders
+            .iter()
+            .filter_map(|folder| fs::read_dir(folder).ok())
+            .flatten()
+            .flatten()
+        {
+            if entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with(durable::PREFIX)
+            {
+                // what cannot be deleted is hidden, and tried again
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    fn note_pending(
+        &self,
+        manifest: &Manifest,
+        claims: &BTreeMap<String, Vec<String>>,
+    ) -> Result<()> {
+        let mut pending = claims.clone();
+        for (route, published) in &manifest.documents {
+            let hashes = pending.entry(route.clone()).or_default();
+            if !hashes.contains(&published.hash) {
+                hashes.push(published.hash.clone());
+            }
+        }
+        let text = serde_json::to_vec(&pending).context("cannot write JSON")?;
+        durable::put(&self.state.join(PENDING), &text)
+            .context("cannot note what is about to be published")
+    }
+
+    fn put_documents(
+        &self,
+        steps: &[Step<'_>],
+        previous: Option<&Manifest>,
+        done: &mut Publication,
+    ) -> Result<()> {
+        let steps: Vec<&Step<'_>> = steps
+            .iter()
+            .filter(|step| step.lies == Lies::Differently)
+            .collect();
+        let many = steps.len() > MANY;
+        let mut ready = Vec::new();
+        for step in &steps {
+            let route = &step.document.route;
+            if previous.is_none_or(|manifest| !manifest.documents.contains_key(route)) {
+                done.problems.extend(self.set_aside(step)?);
+            }
+            let temporary = self
+                .prepare(step, !many)
+                .with_context(|| format!("cannot write `{}`", step.place.display()))?;
+            if many {
+                ready.push((temporary, *step));
+            } else {
+                put_in_place(temporary, step)?;
+                durable::sync_folder(step.place.parent().unwrap_or(&self.feeds))?;
+            }
+            done.written.push(route.clone());
+        }
+        if many {
+            durable::sync_file_system(&self.feeds)?;
+            for (temporary, step) in ready {
+                put_in_place(temporary, step)?;
+            }
+            durable::sync_file_system(&self.feeds)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a document beside its place, with its date.
+    fn prepare(&self, step: &Step<'_>, sync: bool) -> Result<tempfile::NamedTempFile> {
+        let folder = step.place.parent().unwrap_or(&self.feeds);
+        durable::make_folders(&self.feeds, folder)?;
+        let mut temporary = durable::temporary(folder)?;
+        match &step.document.body {
+            Body::Memory(bytes) => std::io::Write::write_all(&mut temporary, bytes)?,
+            Body::File(source) => {
+                std::io::copy(&mut fs::File::open(source)?, &mut temporary)?;
+            }
+        }
+        temporary
+            .as_file()
+            .set_modified(step.published.last_modified.into())?;
+        if sync {
+            temporary.as_file().sync_all()?;
+        }
+        Ok(temporary)
+    }
+
+    /// A file in the way that we did not write is kept, where nothing serves it.
+    fn set_aside(&self, step: &Step<'_>) -> Result<Option<Problem>> {
+        let meta = match fs::symlink_metadata(&step.place) {
+            Ok(meta) => meta,
+            Err(_) => return Ok(None),
+        };
+        let route = &step.document.route;
+        if !meta.is_file() {
+            bail!(
+                "`{}` is in the way: it is no file; take it away",
+                step.place.display()
+            );
+        }
+        let copy = self.state.join("replaced").join(route);
+        let bytes = fs::read(&step.place)
+            .with_context(|| format!("cannot read `{}`", step.place.display()))?;
+        durable::put(&copy, &bytes)
+            .with_context(|| format!("cannot write `{}`", copy.display()))?;
+        let what = "was not written by tidings and is replaced";
+        let remedy = format!("what it was is kept as `{}`", copy.display());
+        Ok(Some(
+            Problem::warning(step.place.display().to_string(), what).remedy(remedy),
+        ))
+    }
+
+    /// Puts the encodings and tags beside a document where they are missing; the encodings that there are.
+    fn complete(&self, step: &Step<'_>) -> Result<Vec<String>> {
+        if !step.published.kind.has_siblings() {
+            return Ok(Vec::new());
+        }
+        let Body::Memory(bytes) = &step.document.body else {
+            return Ok(Vec::new());
+        };
+        let failed = || format!("cannot write beside `{}`", step.place.display());
+        let mtime = step.published.last_modified;
+        let tag = etag(&step.document.route, bytes);
+        let mut encodings = Vec::new();
+        for (encoding, extension) in encode::ENCODINGS {
+            let place = with_suffix(&step.place, extension);
+            let known = step
+                .published
+                .encodings
+                .iter()
+                .any(|known| known == encoding);
+            if !(known && step.lies != Lies::Differently && place.exists()) {
+                let encoded = encode::encode(encoding, bytes).with_context(failed)?;
+                if encoded.len() >= bytes.len() {
+                    continue;
+                }
+                durable::put_dated(&place, &encoded, mtime).with_context(failed)?;
+                durable::put_dated(&with_suffix(&place, "etag"), tag.as_bytes(), mtime)
+                    .with_context(failed)?;
+            }
+            encodings.push(encoding.to_owned());
+        }
+        let place = with_suffix(&step.place, "etag");
+        if step.lies == Lies::Differently || !place.exists() {
+            durable::put_dated(&place, tag.as_bytes(), mtime).with_context(failed)?;
+        }
+        Ok(encodings)
+    }
+
+    fn put_manifest(&self, manifest: &Manifest, previous: Option<&Manifest>) -> Result<()> {
+        if previous == Some(manifest) {
+            return Ok(());
+        }
+        let path = self.feeds.join(MANIFEST);
+        durable::put(&path, &manifest.to_text())
+            .with_context(|| format!("cannot write `{}`", path.display()))
+    }
+
+    /// Deletes what is published no longer: only files that we named, with the bytes that we named.
+    fn delete(
+        &self,
+        manifest: &Manifest,
+        claims: &BTreeMap<String, Vec<String>>,
+        done: &mut Publication,
+    ) -> Result<()> {
+        for (route, hashes) in claims
+            .iter()
+            .filter(|(route, _)| !manifest.documents.contains_key(*route))
+        {
+            let place = self.place(route)?;
+            let Ok(bytes) = fs::read(&place) else {
+                continue;
+            };
+            if !hashes.contains(&blake3::hash(&bytes).to_hex().to_string()) {
+                continue;
+            }
+            unlink_siblings(&place)?;
+            fs::remove_file(&place)
+                .with_context(|| format!("cannot delete `{}`", place.display()))?;
+            done.deleted.push(route.clone());
+            let folders = place
+                .ancestors()
+                .skip(1)
+                .take_while(|folder| *folder != self.feeds);
+            for folder in folders {
+                // a folder with something in it stays: somebody else's, or ours of another document
+                if fs::remove_dir(folder).is_err() {
+                    break;
+                }
+            }
+        }
+        match fs::remove_file(self.state.join(PENDING)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).context("cannot tidy the state folder")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn fingerprint(body: &Body) -> Result<(String, u64)> {
+    match body {
+        Body::Memory(bytes) => Ok((blake3::hash(bytes).to_hex().to_string(), bytes.len() as u64)),
+        Body::File(source) => {
+            let failed = || format!("cannot read `{}`", source.display());
+            let mut hasher = blake3::Hasher::new();
+            let size = std::io::copy(
+                &mut fs::File::open(source).with_context(failed)?,
+                &mut hasher,
+            )
+            .with_context(failed)?;
+            Ok((hasher.finalize().to_hex().to_string(), size))
+        }
+    }
+}
+
+/// How a document lies on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lies {
+    /// These bytes, with their date.
+    Well,
+    /// These bytes, with another date.
+    Misdated,
+    /// Other bytes, or none.
+    Differently,
+}
+
+/// Size and date tell, if the manifest names these bytes; else they are read (a `git clone` gives every file the time
+/// of the clone).
+fn lies(place: &Path, published: &Published, current: bool) -> Lies {
+    let Ok(meta) = fs::symlink_metadata(place) else {
+        return Lies::Differently;
+    };
+    if !meta.is_file() || meta.len() != published.size {
+        return Lies::Differently;
+    }
+    let dated = meta
+        .modified()
+        .is_ok_and(|mtime| mtime == std::time::SystemTime::from(published.last_modified));
+    if current && dated {
+        return Lies::Well;
+    }
+    match fs::read(place) {
+        Ok(bytes) if blake3::hash(&bytes).to_hex().as_str() == published.hash => Lies::Misdated,
+        _ => Lies::Differently,
+    }
+}
+
+/// The siblings go first, the document comes, then the new siblings: no server ever mixes two versions.
+fn put_in_place(temporary: tempfile::NamedTempFile, step: &Step<'_>) -> Result<()> {
+    if step.published.kind.has_siblings() {
+        unlink_siblings(&step.place)?;
+    }
+    durable::rename(temporary, &step.place)
+        .with_context(|| format!("cannot write `{}`", step.place.display()))
+}
+
+fn unlink_siblings(place: &Path) -> Result<()> {
+    for extension in ["gz.etag", "br.etag", "etag", "gz", "br"] {
+        let sibling = with_suffix(place, extension);
+        match fs::remove_file(&sibling) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error)
+                    .with_context(|| format!("cannot delete `{}`", sibling.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn with_suffix(place: &Path, suffix: &str) -> PathBuf {
+    let mut name = place.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    PathBuf::from(name)
+}

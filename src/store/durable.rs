@@ -1,0 +1,141 @@
+//! Files that are wholly there or not at all, whatever happens.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use tempfile::NamedTempFile;
+
+/// The beginning of the names of temporary files; hidden, so that no server serves them.
+pub(super) const PREFIX: &str = ".tidings-";
+
+/// Puts `bytes` at `path`, replacing what is there: temporary file, fsync, rename, fsync of the folder.
+/// Folders that are missing are made.
+///
+/// # Errors
+/// If the disk refuses; what was there stays.
+pub fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, None, true)
+}
+
+/// As [`put`], with a modification time.
+///
+/// # Errors
+/// As [`put`].
+pub fn put_dated(path: &Path, bytes: &[u8], mtime: DateTime<Utc>) -> io::Result<()> {
+    write(path, bytes, Some(mtime), true)
+}
+
+/// As [`put`], but not fsynced: for what may be lost and is verified when it is read.
+///
+/// # Errors
+/// As [`put`].
+pub fn put_loosely(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, None, false)
+}
+
+fn write(path: &Path, bytes: &[u8], mtime: Option<DateTime<Utc>>, sync: bool) -> io::Result<()> {
+    let folder = folder_of(path);
+    fs::create_dir_all(folder)?;
+    let mut file = temporary(folder)?;
+    file.write_all(bytes)?;
+    if let Some(mtime) = mtime {
+        file.as_file().set_modified(mtime.into())?;
+    }
+    if sync {
+        file.as_file().sync_all()?;
+    }
+    rename(file, path)?;
+    if sync { sync_folder(folder) } else { Ok(()) }
+}
+
+/// Appends `bytes` to the file at `path`, which is made if it is missing; durable when it returns (one fdatasync).
+///
+/// # Errors
+/// If the disk refuses; a part of `bytes` may then stand at the end of the file.
+pub fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let is_new = !path.exists();
+    if is_new {
+        return put(path, bytes);
+    }
+    let mut file = OpenOptions::new().append(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_data()
+}
+
+/// A temporary file in `folder`, that everybody may read when it is renamed; it vanishes if it is not.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+    // the umask takes away what the user does not grant
+    tempfile::Builder::new()
+        .prefix(PREFIX)
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+}
+
+/// Gives a temporary file its name, in the same folder.
+///
+/// # Errors
+/// If the disk refuses; the temporary file is gone then.
+pub fn rename(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// Makes the names in `folder` durable.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    File::open(folder)?.sync_all()
+}
+
+/// Makes everything durable that was written to the file system of `path`.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn sync_file_system(path: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(path)?)?)
+}
+
+/// Makes the folders from `root` down to `folder`, each of them durable; one that is a symlink is refused.
+///
+/// # Errors
+/// If the disk refuses, or something that is no folder is in the way.
+pub fn make_folders(root: &Path, folder: &Path) -> io::Result<()> {
+    let Ok(inside) = folder.strip_prefix(root) else {
+        return Ok(());
+    };
+    let mut current = root.to_owned();
+    for part in inside.components() {
+        let parent = current.clone();
+        current.push(part);
+        match fs::symlink_metadata(&current) {
+            Ok(meta) if meta.is_dir() => {}
+            Ok(_) => {
+                let what = format!("`{}` is in the way: it is no folder", current.display());
+                return Err(io::Error::new(io::ErrorKind::NotADirectory, what));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir(&current)?;
+                sync_folder(&parent)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}

@@ -1,0 +1,91 @@
+//! The manifest: every published document, with its hash and its date.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::edition::Kind;
+
+/// The version that this program writes.
+pub(super) const VERSION: u32 = 1;
+
+/// What is published.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Of the manifest's form.
+    pub version: u32,
+    /// The ledger that the documents depend on.
+    pub ledger: LedgerMark,
+    /// Every document, by its route.
+    pub documents: BTreeMap<String, Published>,
+}
+
+/// Which ledger it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerMark {
+    /// How many ids it held.
+    pub count: usize,
+    /// Of its text: hexadecimal.
+    pub hash: String,
+}
+
+impl LedgerMark {
+    /// The mark of a ledger of `count` ids with this text.
+    #[must_use]
+    pub fn of(text: &[u8], count: usize) -> Self {
+        Self {
+            count,
+            hash: blake3::hash(text).to_hex().to_string(),
+        }
+    }
+}
+
+/// A document as it was published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// What it is.
+    pub kind: Kind,
+    /// Of its bytes: blake3, hexadecimal.
+    pub hash: String,
+    /// In bytes.
+    pub size: u64,
+    /// The first whole second after these bytes became current.
+    pub last_modified: DateTime<Utc>,
+    /// The encodings that lie beside it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub encodings: Vec<String>,
+}
+
+impl Manifest {
+    pub(super) fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(text)
+    }
+
+    /// One document a line, so that a difference can be read.
+    pub(super) fn to_text(&self) -> Vec<u8> {
+        let mut text = format!(
+            "{{\"version\":{},\n\"ledger\":{},\n\"documents\":{{",
+            self.version,
+            json(&self.ledger)
+        );
+        for (index, (route, published)) in self.documents.iter().enumerate() {
+            let comma = if index == 0 { "\n" } else { ",\n" };
+            text += &format!("{comma}{}:{}", json(route), json(published));
+        }
+        text += "\n}}\n";
+        text.into_bytes()
+    }
+}
+
+/// Strings, numbers and dates: nothing here can fail to be JSON.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// The first whole second after `now`, and later than the date before.
+pub(super) fn last_modified(now: DateTime<Utc>, before: Option<DateTime<Utc>>) -> DateTime<Utc> {
+    let second = TimeDelta::seconds(1);
+    let next = now.trunc_subsecs(0) + second;
+    before.map_or(next, |before| next.max(before + second))
+}
