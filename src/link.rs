@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use percent_encoding::percent_decode_str;
-use url::Url;
+use url::{Position, Url};
 
 use crate::article::{Article, location};
 use crate::catalogue::{Catalogue, Entry};
@@ -56,17 +56,24 @@ pub fn declared(article: &Article, site: &Site) -> Option<String> {
 /// slash in front. A root-relative one that already begins with the base URL's path is not put there twice.
 fn own(url: &str, site: &Site) -> Option<String> {
     if let Ok(absolute) = Url::parse(url) {
-        return matches!(absolute.scheme(), "http" | "https").then(|| absolute.to_string());
+        return canonical(absolute.as_str());
     }
     if url.starts_with("//") {
-        return site.base.join(url).ok().map(String::from);
+        return site
+            .base
+            .join(url)
+            .ok()
+            .and_then(|url| canonical(url.as_str()));
     }
     let base = site.base.path();
     let below = url
         .strip_prefix(base)
         .unwrap_or(url)
         .trim_start_matches('/');
-    site.base.join(&format!("./{below}")).ok().map(String::from)
+    site.base
+        .join(&format!("./{below}"))
+        .ok()
+        .and_then(|url| canonical(url.as_str()))
 }
 
 /// The link of a link post: the absolute URL on another host that it is about.
@@ -88,7 +95,42 @@ pub fn canonical(url: &str) -> Option<String> {
     Url::parse(url)
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https"))
-        .map(String::from)
+        .map(|url| encode_rest(&url))
+}
+
+/// What browsers leave alone in a path or a query, and a URI must not hold (RFC 3986 §2).
+fn encode_rest(url: &Url) -> String {
+    let mut out = String::from(&url[..Position::BeforePath]);
+    for c in url[Position::BeforePath..].chars() {
+        match c {
+            '[' | ']' | '|' | '^' | '`' | '{' | '}' | '"' | '\\' | '<' | '>' | ' ' => {
+                out += &format!("%{:02X}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    normal_escapes(&out)
+}
+
+/// Escapes in upper case, and none of what needs none: `%7E` is `~` (RFC 3986 §6.2.2).
+fn normal_escapes(url: &str) -> String {
+    let mut out = String::with_capacity(url.len());
+    let mut rest = url;
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..at]);
+        let byte = rest
+            .get(at + 1..at + 3)
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match byte {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                out.push(char::from(byte));
+            }
+            Some(byte) => out += &format!("%{byte:02X}"),
+            None => out.push_str("%25"),
+        }
+        rest = &rest[if byte.is_some() { at + 3 } else { at + 1 }..];
+    }
+    out + rest
 }
 
 /// Finds where the references of one article lead, and notes which assets they name.

@@ -225,7 +225,14 @@ fn clock(text: &str) -> Option<(NaiveTime, &str)> {
     }
     let mut hour: u32 = hour.parse().ok()?;
     let behind = rest.trim_start();
-    let half = behind.get(..2).map(str::to_ascii_lowercase);
+    let ends = !behind
+        .get(2..)
+        .unwrap_or_default()
+        .starts_with(char::is_alphabetic);
+    let half = behind
+        .get(..2)
+        .filter(|_| ends)
+        .map(str::to_ascii_lowercase);
     if let Some(half @ ("am" | "pm")) = half.as_deref() {
         hour = (1..=12)
             .contains(&hour)

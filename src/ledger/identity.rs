@@ -24,6 +24,17 @@ const FORBIDDEN: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+/// What the name-specific part of a URN must not hold (RFC 2141 §2.2).
+const NOT_IN_URN: &AsciiSet = &FORBIDDEN
+    .add(b'#')
+    .add(b'%')
+    .add(b'&')
+    .add(b'/')
+    .add(b'?')
+    .add(b'[')
+    .add(b']')
+    .add(b'~');
+
 /// A declared id as it is published: verbatim, percent-encoded where a URI demands it.
 ///
 /// Atom demands a URI (RFC 4287 §4.2.6), so what has no scheme gets one that depends on nothing else: a UUID becomes
@@ -36,7 +47,10 @@ pub(super) fn explicit(declared: &str) -> String {
     match scheme {
         Some((scheme, true)) if is_scheme(scheme) => encoded,
         _ if is_uuid(&encoded) => format!("urn:uuid:{}", encoded.to_ascii_lowercase()),
-        _ => format!("urn:x-article:{}", encoded.replace('#', "%23")),
+        _ => format!(
+            "urn:x-article:{}",
+            utf8_percent_encode(declared, NOT_IN_URN)
+        ),
     }
 }
 

@@ -64,7 +64,6 @@ pub(super) fn write(feed: &Feed) -> Result<Vec<u8>, rss::Error> {
             .sum::<usize>()
             + 2048,
     );
-    written.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n");
     let body = channel.write_to(Vec::with_capacity(written.capacity()))?;
     append_with_plain_titles(&mut written, &body);
     written.push(b'\n');
@@ -99,12 +98,7 @@ fn item(item: &Item, feed: &Feed) -> rss::Item {
         title,
         link: Some(item.link.clone()),
         description,
-        author: item.authors.iter().find_map(|author| {
-            author
-                .email
-                .as_ref()
-                .map(|mail| text(&format!("{mail} ({})", author.name)).into_owned())
-        }),
+        // `author` beside `dc:creator` says the same twice, and only `dc:creator` can stand several times
         categories: item
             .tags
             .iter()

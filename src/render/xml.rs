@@ -10,24 +10,27 @@ use crate::feed::Item;
 /// The namespace of Media RSS.
 pub(super) const MEDIA: &str = "http://search.yahoo.com/mrss/";
 
-/// `text` without what XML 1.0 cannot hold (§2.2, `Char`).
+/// `text` without what XML 1.0 cannot hold (§2.2, `Char`), and without what feed validators call bad: C1 controls,
+/// which are mostly bytes of another encoding, and U+FFFD, which shows that something was lost already.
 pub(super) fn text(text: &str) -> Cow<'_, str> {
-    let allowed = |c: char| {
-        matches!(c, '\t' | '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-            && c != '\u{7f}'
-    };
-    if text.chars().all(allowed) {
-        Cow::Borrowed(text)
-    } else {
-        // a carriage return would become a line feed in any reader
-        Cow::Owned(
-            text.replace("\r\n", "\n")
-                .replace('\r', "\n")
-                .chars()
-                .filter(|c| allowed(*c))
-                .collect(),
-        )
+    let good = |c: char| matches!(c, '\t' | '\n' | ' '..='\u{7e}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffc}' | '\u{10000}'..);
+    if text.chars().all(good) {
+        return Cow::Borrowed(text);
     }
+    let mend = |c: char| match c {
+        '\u{fffd}' => Some('?'),
+        // a next line is a line end to those who write it
+        '\u{85}' => Some('\n'),
+        c => good(c).then_some(c),
+    };
+    // a carriage return would become a line feed in any reader
+    Cow::Owned(
+        text.replace("\r\n", "\n")
+            .replace('\r', "\n")
+            .chars()
+            .filter_map(mend)
+            .collect(),
+    )
 }
 
 /// `text` with `&`, `<` and `>` escaped, as HTML.

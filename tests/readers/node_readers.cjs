@@ -19,7 +19,8 @@ async function withRssParser(name) {
       published: instant(i.isoDate || i.pubDate),
       authors: [i.creator || i.author].filter(Boolean),
       html: i["content:encoded"] || i.content || null,
-      enclosures: i.enclosure ? [{ url: i.enclosure.url, length: i.enclosure.length, type: i.enclosure.type }] : [],
+      // rss-parser does not look for enclosures in Atom
+      enclosures: name === "atom.xml" ? undefined : i.enclosure ? [{ url: i.enclosure.url, length: i.enclosure.length, type: i.enclosure.type }] : [],
     })),
   };
 }

@@ -40,7 +40,7 @@ def with_reader(name):
 
     entries = [dict(
         id=e.id, link=e.link, title=e.title, published=stamp(e.published), updated=stamp(e.updated),
-        authors=[e.author] if e.author else [],
+        authors=[e.authors_str] if e.authors_str else [],
         html=next((c.value for c in e.content if c.type and "html" in c.type), None),
         enclosures=[dict(url=x.href, length=x.length, type=x.type) for x in e.enclosures]) for e in r.get_entries(feed=name)]
     r.close()

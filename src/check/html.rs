@@ -1,0 +1,193 @@
+//! The HTML in a feed: nothing that a reader must not run or cannot resolve, and nothing that a parser has to mend.
+
+use std::cell::RefCell;
+
+use html5ever::tendril::StrTendril;
+use html5ever::tokenizer::{
+    BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
+};
+
+use super::{Findings, shown};
+
+/// Elements that the validator accepts.
+const ELEMENTS: &str = " a abbr acronym address area article aside audio b bdi big blockquote br button canvas caption center cite \
+    code col colgroup data dd del details dfn dialog dir div dl dt em fieldset figcaption figure footer font form header h1 h2 h3 \
+    h4 h5 h6 hgroup hr i img input ins kbd label legend li main map mark menu meter nav ol output optgroup option p picture pre \
+    progress q rp rt ruby s samp section select small source span strike strong sub summary sup table tbody td textarea time tfoot \
+    th thead tr track tt u ul var video wbr ";
+
+/// Elements of HTML that may do harm.
+const RISKY: &str = " script style link meta base iframe object embed applet frame frameset noscript template title param body html \
+    head xmp plaintext listing noframes basefont isindex slot ";
+
+/// Attributes that the validator accepts, as far as elements of articles have them.
+const ATTRIBUTES: &str = " abbr align alt axis border cellpadding cellspacing char charoff charset checked cite class clear color cols \
+    colspan compact coords crossorigin data datetime decoding default dir disabled download face for headers height hidden href \
+    hreflang hspace id ismap itemid itemprop itemref itemscope itemtype kind label lang loading loop longdesc low max media min \
+    multiple muted name nohref noshade nowrap open optimum placeholder playsinline poster preload referrerpolicy rel rev reversed \
+    rows rowspan rules scope selected shape size sizes span src srclang srcset start summary tabindex target title translate type \
+    usemap valign value vspace width wrap ";
+
+const VOID: &str = " area base br col embed hr img input link meta param source track wbr ";
+
+/// Attributes that hold an address.
+const ADDRESSES: [&str; 6] = ["href", "src", "poster", "cite", "data", "longdesc"];
+
+/// Checks the HTML of one element.
+pub(super) fn check(html: &str, element: &str, findings: &mut Findings) {
+    if !html.contains(['<', '&']) {
+        return;
+    }
+    let queue = BufferQueue::default();
+    queue.push_back(StrTendril::from_slice(html));
+    let sink = Judge {
+        element,
+        state: RefCell::new(State {
+            findings: std::mem::take(findings),
+            open: Vec::new(),
+        }),
+    };
+    let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
+    let _ = tokenizer.feed(&queue);
+    tokenizer.end();
+    let state = tokenizer.sink.state.into_inner();
+    *findings = state.findings;
+    if let Some(open) = state.open.last() {
+        findings.add(
+            "NotHtml",
+            format!("`<{open}>` in `<{element}>` is never closed"),
+        );
+    }
+}
+
+struct Judge<'a> {
+    element: &'a str,
+    state: RefCell<State>,
+}
+
+struct State {
+    findings: Findings,
+    open: Vec<String>,
+}
+
+impl TokenSink for Judge<'_> {
+    type Handle = ();
+
+    fn process_token(&self, token: Token, _: u64) -> TokenSinkResult<()> {
+        let state = &mut *self.state.borrow_mut();
+        match token {
+            Token::TagToken(tag) if tag.kind == TagKind::StartTag => self.start(&tag, state),
+            Token::TagToken(tag) => {
+                let name: &str = &tag.name;
+                if state.open.last().is_some_and(|open| open == name) {
+                    state.open.pop();
+                } else {
+                    state.findings.add(
+                        "NotHtml",
+                        format!(
+                            "`</{name}>` in `<{}>` ends nothing that is open there",
+                            self.element
+                        ),
+                    );
+                }
+            }
+            Token::ParseError(error) => state.findings.add(
+                "NotHtml",
+                format!("the HTML in `<{}>`: {error}", self.element),
+            ),
+            _ => {}
+        }
+        TokenSinkResult::Continue
+    }
+}
+
+impl Judge<'_> {
+    fn start(&self, tag: &Tag, state: &mut State) {
+        let name: &str = &tag.name;
+        let inside = self.element;
+        if listed(RISKY, name) {
+            state
+                .findings
+                .add("SecurityRisk", format!("`<{inside}>` holds `<{name}>`"));
+        } else if !listed(ELEMENTS, name) {
+            state.findings.add(
+                "NotHtml",
+                format!("`<{inside}>` holds `<{name}>`, which is no HTML"),
+            );
+        }
+        for attribute in &tag.attrs {
+            let (key, value): (&str, &str) = (&attribute.name.local, &attribute.value);
+            if key == "style" {
+                state
+                    .findings
+                    .expect(is_plain_style(value), "DangerousStyleAttr", || {
+                        format!(
+                            "`<{name}>` in `<{inside}>` has the style `{}`",
+                            shown(value)
+                        )
+                    });
+            } else if !key.starts_with("data-") && !listed(ATTRIBUTES, key) {
+                state.findings.add(
+                    "SecurityRiskAttr",
+                    format!(
+                        "`<{name}>` in `<{inside}>` has the attribute `{}`",
+                        shown(key)
+                    ),
+                );
+            }
+            if ADDRESSES.contains(&key) {
+                address(name, key, value, inside, &mut state.findings);
+            } else if key == "srcset" {
+                value
+                    .split(", ")
+                    .filter_map(|candidate| candidate.split_whitespace().next())
+                    .for_each(|url| address(name, key, url, inside, &mut state.findings));
+            }
+        }
+        if !listed(VOID, name) {
+            state.open.push(name.to_owned());
+        }
+    }
+}
+
+fn address(tag: &str, key: &str, value: &str, inside: &str, findings: &mut Findings) {
+    let scheme = value
+        .trim()
+        .split_once(':')
+        .map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let absolute = scheme.as_deref().is_some_and(|s| {
+        !s.is_empty()
+            && s.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+    });
+    if !absolute {
+        return findings.add(
+            "ContainsRelRef",
+            format!(
+                "`<{tag}>` in `<{inside}>` has a relative `{key}=\"{}\"`",
+                shown(value)
+            ),
+        );
+    }
+    let safe = matches!(scheme.as_deref(), Some("http" | "https" | "mailto" | "tel"))
+        || value.trim().to_ascii_lowercase().starts_with("data:image/");
+    findings.expect(safe, "SecurityRiskAttr", || {
+        format!("`<{tag}>` in `<{inside}>` has `{key}=\"{}\"`", shown(value))
+    });
+}
+
+/// Nothing but how text is aligned.
+fn is_plain_style(style: &str) -> bool {
+    style
+        .split(';')
+        .filter(|declaration| !declaration.trim().is_empty())
+        .all(|declaration| {
+            let (property, value) = declaration.split_once(':').unwrap_or_default();
+            property.trim() == "text-align"
+                && ["left", "right", "center", "justify", "start", "end"].contains(&value.trim())
+        })
+}
+
+fn listed(list: &str, name: &str) -> bool {
+    !name.contains(' ') && list.contains(&format!(" {name} "))
+}
