@@ -30,9 +30,29 @@ fn document(feed: &Feed, kind: Kind) -> Result<Document, String> {
         Kind::Atom => atom::write(feed).map_err(|error| format!("Atom: {error}"))?,
         _ => json::write(feed).map_err(|error| format!("JSON Feed: {error}"))?,
     };
+    #[cfg(debug_assertions)]
+    let bytes = unprotected(kind, bytes);
     Ok(Document {
         route: feed.spec.route(kind),
         kind,
         body: Body::Memory(bytes),
     })
+}
+
+/// For the tests of the gate alone, and in no release: takes a protection of the writers back, as
+/// `TIDINGS_TEST_UNPROTECTED` says: the document's kind, what is right, and what a worse writer would have written.
+#[cfg(debug_assertions)]
+fn unprotected(kind: Kind, bytes: Vec<u8>) -> Vec<u8> {
+    let Ok(order) = std::env::var("TIDINGS_TEST_UNPROTECTED") else {
+        return bytes;
+    };
+    let parts: Vec<&str> = order.split('\t').collect();
+    match parts[..] {
+        [name, right, wrong] if format!("{kind:?}").eq_ignore_ascii_case(name) => {
+            String::from_utf8_lossy(&bytes)
+                .replacen(right, wrong, 1)
+                .into_bytes()
+        }
+        _ => bytes,
+    }
 }

@@ -43,7 +43,7 @@ pub struct Record {
     /// Its place among the articles of its day, for a date without a time.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub nth: Option<u32>,
-    /// Whether no file ever said when it was published: `published` is all there is.
+    /// Whether the file does not say when it was published: `published` is all there is.
     #[serde(skip_serializing_if = "is_false", default)]
     pub undated: bool,
     /// The instant at which its digest last changed.

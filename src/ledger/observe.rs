@@ -350,7 +350,7 @@ impl<'a> Turn<'a> {
                 seen,
                 published: date,
                 nth,
-                undated: article.published.is_none() && before.is_none_or(|record| record.undated),
+                undated: article.published.is_none(),
                 updated: before.and_then(|record| record.updated),
                 digest: article.digest.clone(),
                 title: article.title.as_ref().map(|title| title.text.clone()),

@@ -1,0 +1,612 @@
+//! `tidings build` as people and cron meet it: what it says, how it ends, what it keeps.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use common::Site;
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// Ids by title, as subscribers know them.
+fn ids(site: &Site) -> BTreeMap<String, String> {
+    let feed = json(&site.read("feeds/feed.json"));
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    feed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| (text(&item["title"]), text(&item["id"])))
+        .collect()
+}
+
+#[test]
+fn without_any_configuration_there_are_feeds_and_pages_and_one_warning() {
+    let site = Site::bare();
+    site.article("a.md", "One", "Text.");
+    let run = site.build(&[]);
+    assert_eq!(run.code, 0);
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains("base_url = "), "{}", run.stderr);
+    for path in [
+        "rss.xml",
+        "atom.xml",
+        "feed.json",
+        "feeds.opml",
+        "articles/a/index.html",
+        "tidings.css",
+        "manifest.json",
+    ] {
+        assert!(site.path("feeds").join(path).exists(), "{path}");
+    }
+    assert!(
+        site.read("feeds/rss.xml")
+            .contains("http://localhost:8080/articles/a/")
+    );
+}
+
+#[test]
+fn a_second_run_says_nothing_and_touches_nothing() {
+    let mut site = Site::new();
+    site.article("a.md", "One", "Text.");
+    site.put(
+        "articles/undated.md",
+        "An article without a date, which is a warning once.\n",
+    );
+    assert_eq!(site.build(&[]).stderr.lines().count(), 1);
+    let stamps = |site: &Site| {
+        let entries = fs::read_dir(site.path("feeds"))
+            .unwrap()
+            .map(Result::unwrap);
+        let mut stamps: Vec<_> = entries
+            .map(|e| {
+                (
+                    e.file_name(),
+                    e.metadata().unwrap().modified().unwrap(),
+                    std::os::unix::fs::MetadataExt::ino(&e.metadata().unwrap()),
+                )
+            })
+            .collect();
+        stamps.sort();
+        stamps
+    };
+    let (before, ledger) = (stamps(&site), site.read("ledger.jsonl"));
+    site.now += 60;
+    let run = site.build(&[]);
+    assert_eq!(
+        (run.code, run.stdout.as_str(), run.stderr.as_str()),
+        (0, "", "")
+    );
+    assert_eq!(stamps(&site), before);
+    assert_eq!(site.read("ledger.jsonl"), ledger);
+}
+
+#[test]
+fn a_warning_is_told_once_and_an_error_each_time() {
+    let site = Site::new();
+    site.article("a.md", "One", "Text.");
+    site.article("copy.md", "One", "Text.");
+    site.put("articles/bad.md", "---\ntitle: [\n---\n");
+    let first = site.build(&[]);
+    assert!(
+        first
+            .stderr
+            .contains("warning: articles/copy.md: copy of `a.md`"),
+        "{}",
+        first.stderr
+    );
+    let second = site.build(&[]);
+    assert!(!second.stderr.contains("warning"), "{}", second.stderr);
+    assert!(
+        second.stderr.contains("error: articles/bad.md:"),
+        "{}",
+        second.stderr
+    );
+    assert!(site.build(&["--verbose"]).stderr.contains("copy of"));
+    assert!(!site.build(&["--quiet"]).stderr.contains("warning"));
+    assert_eq!(site.build(&["--quiet"]).code, 3);
+}
+
+#[test]
+fn exit_codes_tell_what_came_of_a_run() {
+    let site = Site::new();
+    site.article("a.md", "One", "Text.");
+    assert_eq!(site.build(&["--no-such-option"]).code, 2);
+    assert_eq!(site.build(&["--config", "missing.toml"]).code, 2);
+    assert_eq!(site.build(&["--base-url", "example.org"]).code, 2);
+    assert_eq!(site.build(&[]).code, 0);
+    site.put("articles/copy.md", site.read("articles/a.md"));
+    assert_eq!(site.build(&[]).code, 0, "a warning is no failure");
+    assert_eq!(site.build(&["--strict"]).code, 3);
+    site.put("articles/bad.md", "---\ntitle: [\n---\n");
+    assert_eq!(site.build(&[]).code, 3);
+    let lock = fs::File::options()
+        .append(true)
+        .open(site.path(".tidings/lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    let run = site.build(&[]);
+    assert_eq!(run.code, 4);
+    assert!(run.stderr.contains("--wait"), "{}", run.stderr);
+    drop(lock);
+    site.remove("articles");
+    let run = site.build(&[]);
+    assert_eq!(run.code, 5);
+    assert!(run.stderr.contains("the old feeds stay"), "{}", run.stderr);
+    assert!(site.read("feeds/rss.xml").contains("One"));
+}
+
+#[test]
+fn a_run_waits_for_another_if_it_is_told_to() {
+    let site = Site::new();
+    site.article("a.md", "One", "Text.");
+    site.build_well();
+    let lock = fs::File::options()
+        .append(true)
+        .open(site.path(".tidings/lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    let mut run = site.command(&["--wait", "60"]).spawn().unwrap();
+    assert!(run.try_wait().unwrap().is_none());
+    drop(lock);
+    assert!(run.wait().unwrap().success());
+}
+
+#[test]
+fn a_dry_run_promises_what_the_next_run_does() {
+    let site = Site::new();
+    for (name, title) in [("a", "One"), ("b", "Two"), ("c", "Three"), ("d", "Four")] {
+        site.article(&format!("{name}.md"), title, &format!("Text of {title}."));
+    }
+    site.put(
+        "articles/later.md",
+        "---\ntitle: Later\ndate: 2027-01-01T09:00:00Z\n---\nText.\n",
+    );
+    site.build_well();
+    site.article("a.md", "One", "Another text.");
+    site.remove("articles/b.md");
+    fs::rename(site.path("articles/c.md"), site.path("articles/renamed.md")).unwrap();
+    site.article("new.md", "New", "New text.");
+    site.put("articles/bad.md", "---\ntitle: [\n---\n");
+    let snapshot = |site: &Site| {
+        let read = |path: &str| fs::read(site.path(path)).unwrap();
+        [
+            "feeds/rss.xml",
+            "feeds/manifest.json",
+            "ledger.jsonl",
+            ".tidings/state.json",
+        ]
+        .map(read)
+    };
+    let before = snapshot(&site);
+    let promise = site.build(&["--dry-run", "--format", "json"]);
+    assert_eq!(snapshot(&site), before, "a dry run writes nothing");
+    let deed = site.build(&["--format", "json"]);
+    assert_eq!(promise.code, deed.code);
+    let (mut promise, deed) = (json(&promise.stdout), json(&deed.stdout));
+    assert_eq!(promise["dry_run"], true);
+    promise["dry_run"] = false.into();
+    assert_eq!(promise, deed);
+    assert_eq!(deed["new"], serde_json::json!(["new.md"]));
+    assert_eq!(deed["updated"], serde_json::json!(["a.md"]));
+    assert_eq!(deed["withdrawn"], serde_json::json!(["b.md"]));
+    assert_eq!(
+        deed["renamed"],
+        serde_json::json!([{ "path": "renamed.md", "was": "c.md" }])
+    );
+    assert_eq!(deed["next_due"], "2027-01-01T09:00:00Z");
+}
+
+#[test]
+fn options_come_before_environment_before_file() {
+    let mut site = Site::new();
+    site.article("a.md", "One", "Text.");
+    let home = |site: &Site| {
+        json(&site.read("feeds/feed.json"))["home_page_url"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    site.build_well();
+    assert_eq!(home(&site), "https://example.org/");
+    site.variables = vec![(
+        "TIDINGS_BASE_URL".to_owned(),
+        "https://env.example/x".to_owned(),
+    )];
+    site.build(&[]);
+    assert_eq!(home(&site), "https://env.example/x/");
+    site.build(&["--base-url", "https://option.example"]);
+    assert_eq!(home(&site), "https://option.example/");
+    let run = site.build(&["--feeds", "elsewhere", "--permalink", "/p/:filename.html"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(
+        site.read("elsewhere/rss.xml")
+            .contains("https://env.example/x/p/a.html")
+    );
+}
+
+#[test]
+fn a_wrong_configuration_is_refused_with_its_line_and_a_remedy() {
+    let site = Site::new();
+    for (text, expected) in [
+        (
+            "titel = \"x\"\n",
+            "tidings.toml:1: the key `titel` is unknown; do you mean `title`?",
+        ),
+        (
+            "\n[defaults]\nlimits = 3\n",
+            "tidings.toml:3: the key `limits` is unknown in `[defaults]`; do you mean `limit`?",
+        ),
+        ("limit = 3\n", "tidings.toml:1: the key `limit` is unknown"),
+        ("title = 3\n", "tidings.toml:1: invalid type"),
+        ("title = \"x\ny\"\n", "tidings.toml:2: "),
+        (
+            "base_url = \"example.org\"\n",
+            "tidings.toml:1: `base_url`: `example.org` is no URL",
+        ),
+        (
+            "base_url = \"ftp://example.org\"\n",
+            "is no address on the web",
+        ),
+        ("time_zone = \"Berlin\"\n", "use an IANA name"),
+        ("language = \"english\"\n", "is no language tag"),
+        ("permalink = \"/:year/\"\n", "gives many articles one URL"),
+        (
+            "permalink = \"/:slag/\"\n",
+            "`:slag` is no part of a permalink",
+        ),
+        ("permalink = \"hugo\"\n", "is not built yet"),
+        (
+            "hubs = [\"https://hub.example/\"]\n",
+            "`hubs` is not built yet",
+        ),
+        (
+            "feeds = \"s3://bucket/x\"\n",
+            "a bucket in `feeds` is not built yet",
+        ),
+        ("[[feed]]\nname = \"x\"\n", "`feed` is not built yet"),
+        (
+            "[podcast]\ncategory = \"x\"\n",
+            "`podcast` is not built yet",
+        ),
+        ("[defaults]\nby = [\"tag\"]\n", "`by` is not built yet"),
+        ("[defaults]\nlimit = 0\n", "shows at least one entry"),
+        (
+            "[defaults]\ncontent = \"all\"\n",
+            "use `both`, `full` or `summary`",
+        ),
+        (
+            "[defaults]\nformats = [\"rdf\"]\n",
+            "the format `rdf` is unknown",
+        ),
+        ("[defaults]\nmax_age = \"soon\"\n", "is no duration"),
+        ("author = \"Ann <ann>\"\n", "is no author"),
+        ("[authors.ann]\nemail = \"x\"\n", "is no mail address"),
+    ] {
+        site.put("tidings.toml", text);
+        let run = site.build(&[]);
+        assert_eq!(run.code, 2, "{text}: {run:?}");
+        assert!(run.stderr.contains(expected), "{text}: {}", run.stderr);
+    }
+    site.put(
+        "tidings.toml",
+        "[serve]\nlisten = [\"127.0.0.1:8080\"]\nfresh = \"2 hours\"\n",
+    );
+    site.article("a.md", "One", "Text.");
+    assert_eq!(site.build(&[]).code, 0);
+    assert!(site.read("feeds/rss.xml").contains("<ttl>120</ttl>"));
+}
+
+#[test]
+fn a_broken_article_keeps_its_last_good_version() {
+    let mut site = Site::new();
+    site.article("a.md", "One", "The good text.");
+    site.article("b.md", "Two", "Other.");
+    site.build_well();
+    let before = site.read("feeds/rss.xml");
+    for broken in [
+        &b"---\ntitle: [\n---\nHalf"[..],
+        b"---\ntitle: x\ndraft: perhaps\n---\nx",
+        b"\xff\xff",
+        b"",
+    ] {
+        site.put("articles/a.md", broken);
+        site.now += 60;
+        let run = site.build(&[]);
+        assert_eq!(site.read("feeds/rss.xml"), before, "{run:?}");
+        assert_eq!(run.code, if broken.is_empty() { 0 } else { 3 }, "{run:?}");
+    }
+    // the state may be lost: then the published entry serves
+    site.remove(".tidings");
+    site.put("articles/a.md", "---\ntitle: [\n---\n");
+    site.now += 60;
+    site.build(&[]);
+    let feed = json(&site.read("feeds/feed.json"));
+    let entry = feed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|item| item["title"] == "One")
+        .expect("the entry stays");
+    assert_eq!(
+        (&entry["content_html"], &entry["id"]),
+        (
+            &"<p>The good text.</p>\n".into(),
+            &"tag:example.org,2026-05-01:/a".into()
+        )
+    );
+    assert_eq!(entry["date_modified"], "2026-05-01T10:00:00Z");
+    // mended, it is the same article
+    site.article("a.md", "One", "The good text.");
+    site.now += 60;
+    site.build_well();
+    assert_eq!(ids(&site)["One"], "tag:example.org,2026-05-01:/a");
+    // a broken article that nobody has seen is not shown
+    site.put(
+        "articles/new.md",
+        "---\ntitle: Secret\ndraft: true\nbad: [\n---\nSecret\n",
+    );
+    assert_eq!(site.build(&[]).code, 3);
+    assert!(!site.read("feeds/rss.xml").contains("Secret"));
+}
+
+#[test]
+fn a_lost_damaged_or_old_ledger_is_rebuilt_from_the_published_feeds() {
+    let mut site = Site::new();
+    site.article("a.md", "One", "First.");
+    site.article("b.md", "Two", "Second.");
+    site.put("articles/undated.md", "# Undated\n\nNo date.\n");
+    site.build(&[]);
+    // ids that no fresh start would give
+    fs::rename(site.path("articles/a.md"), site.path("articles/moved.md")).unwrap();
+    let old = site.read("ledger.jsonl");
+    site.now += 86_400;
+    site.build_well();
+    site.article("c.md", "Three", "Third.");
+    site.build_well();
+    let (before, whole) = (ids(&site), site.read("ledger.jsonl"));
+    assert_eq!(before["One"], "tag:example.org,2026-05-01:/a");
+    let damaged = whole.replacen("\"id\"", "\"di\"", 1);
+    for (what, text) in [
+        ("missing", None),
+        ("empty", Some("")),
+        ("damaged", Some(damaged.as_str())),
+        ("older", Some(old.as_str())),
+    ] {
+        match text {
+            None => site.remove("ledger.jsonl"),
+            Some(text) => site.put("ledger.jsonl", text),
+        }
+        site.now += 86_400;
+        let run = site.build(&[]);
+        assert_eq!(run.code, 3, "{what}: {run:?}");
+        assert!(
+            run.stderr.contains("error: ledger.jsonl"),
+            "{what}: {run:?}"
+        );
+        assert_eq!(ids(&site), before, "{what}");
+        let records = site.read("ledger.jsonl");
+        assert!(
+            records.contains("\"path\":\"moved.md\",\"id\":\"tag:example.org,2026-05-01:/a\""),
+            "{what}: {records}"
+        );
+        assert_eq!(site.build(&[]).code, 0, "{what}: the ledger is whole again");
+    }
+    // a merge with another branch is no damage
+    site.put(
+        "ledger.jsonl",
+        format!("{}{}", site.read("ledger.jsonl"), whole),
+    );
+    assert_eq!(site.build(&[]).code, 0);
+    assert_eq!(ids(&site), before);
+}
+
+#[test]
+fn a_folder_that_is_suddenly_half_empty_is_not_believed() {
+    let site = Site::new();
+    for i in 0..12 {
+        site.article(
+            &format!("p{i}.md"),
+            &format!("Title {i}"),
+            &format!("Text {i}."),
+        );
+    }
+    site.build_well();
+    for i in 0..7 {
+        site.remove(&format!("articles/p{i}.md"));
+    }
+    let run = site.build(&[]);
+    assert_eq!(run.code, 5);
+    assert!(run.stderr.contains("--allow-shrink"), "{}", run.stderr);
+    assert_eq!(ids(&site).len(), 12);
+    assert_eq!(site.build(&["--allow-shrink"]).code, 0);
+    assert_eq!(ids(&site).len(), 5);
+    assert_eq!(site.build(&[]).code, 0);
+}
+
+#[test]
+fn only_what_tidings_wrote_is_ever_deleted_or_replaced_without_a_copy() {
+    let mut site = Site::bare();
+    site.put("tidings.toml", "base_url = \"https://example.org/\"\n");
+    site.article("trip/index.md", "Trip", "![](photo.png)");
+    site.put("articles/trip/photo.png", "png");
+    site.put("feeds/rss.xml", "<rss>somebody else's</rss>");
+    site.put("feeds/index.html", "home page");
+    site.put("feeds/articles/trip/notes.txt", "mine");
+    let run = site.build(&[]);
+    assert!(
+        run.stderr.contains("`.tidings/replaced/rss.xml`"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(
+        site.read(".tidings/replaced/rss.xml"),
+        "<rss>somebody else's</rss>"
+    );
+    assert!(site.path("feeds/articles/trip/photo.png").exists());
+    site.remove("articles/trip");
+    site.article("b.md", "Two", "Text.");
+    site.now += 60;
+    site.build_well();
+    assert!(
+        !site.path("feeds/articles/trip/photo.png").exists(),
+        "a withdrawn article's image goes"
+    );
+    assert!(
+        !site.path("feeds/articles/trip/index.html").exists(),
+        "and so does its page"
+    );
+    assert_eq!(site.read("feeds/index.html"), "home page");
+    assert_eq!(site.read("feeds/articles/trip/notes.txt"), "mine");
+    // what somebody changed since is somebody's
+    site.put("feeds/articles/b/index.html", "edited by hand");
+    site.remove("articles/b.md");
+    site.now += 60;
+    site.build_well();
+    assert_eq!(site.read("feeds/articles/b/index.html"), "edited by hand");
+}
+
+#[test]
+fn encodings_and_tags_lie_beside_each_feed_and_are_completed() {
+    let mut site = Site::new();
+    site.article("a.md", "One", &"Text that compresses well. ".repeat(50));
+    site.build_well();
+    let siblings = [
+        "rss.xml.gz",
+        "rss.xml.br",
+        "rss.xml.etag",
+        "rss.xml.gz.etag",
+        "rss.xml.br.etag",
+    ];
+    let check = |site: &Site| {
+        let document = fs::read(site.path("feeds/rss.xml")).unwrap();
+        let mut unzipped = Vec::new();
+        let gz = fs::read(site.path("feeds/rss.xml.gz")).unwrap();
+        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&gz[..]), &mut unzipped)
+            .unwrap();
+        assert_eq!(unzipped, document);
+        let mut unbrotlied = Vec::new();
+        brotli::BrotliDecompress(
+            &mut &fs::read(site.path("feeds/rss.xml.br")).unwrap()[..],
+            &mut unbrotlied,
+        )
+        .unwrap();
+        assert_eq!(unbrotlied, document);
+        let tag = site.read("feeds/rss.xml.etag");
+        assert!(
+            tag.starts_with("W/\"") && tag.ends_with('"') && tag.len() == 36,
+            "{tag}"
+        );
+        let mtime = |name: &str| {
+            fs::metadata(site.path("feeds").join(name))
+                .unwrap()
+                .modified()
+                .unwrap()
+        };
+        for sibling in siblings {
+            assert_eq!(mtime(sibling), mtime("rss.xml"), "{sibling}");
+        }
+        assert_eq!(site.read("feeds/rss.xml.gz.etag"), tag);
+        tag
+    };
+    let first = check(&site);
+    for sibling in siblings {
+        site.remove(&format!("feeds/{sibling}"));
+    }
+    site.build_well();
+    assert_eq!(check(&site), first);
+    site.article("a.md", "One", &"Another text. ".repeat(50));
+    site.now += 60;
+    site.build_well();
+    assert_ne!(check(&site), first);
+}
+
+#[test]
+fn a_fresh_clone_changes_no_byte_and_no_date() {
+    let mut site = Site::new();
+    site.article("a.md", "One", "Text.");
+    site.build_well();
+    let mtime = |site: &Site| {
+        fs::metadata(site.path("feeds/rss.xml"))
+            .unwrap()
+            .modified()
+            .unwrap()
+    };
+    let (manifest, before) = (site.read("feeds/manifest.json"), mtime(&site));
+    site.remove(".tidings");
+    for name in ["rss.xml", "atom.xml", "feed.json"] {
+        let bytes = fs::read(site.path("feeds").join(name)).unwrap();
+        site.put(&format!("feeds/{name}"), bytes);
+    }
+    assert_ne!(mtime(&site), before);
+    site.now += 3600;
+    let run = site.build_well();
+    assert_eq!(run.stdout, "");
+    assert_eq!(
+        (site.read("feeds/manifest.json"), mtime(&site)),
+        (manifest, before)
+    );
+}
+
+#[test]
+fn last_modified_grows_with_every_change_and_with_nothing_else() {
+    let mut site = Site::new();
+    site.article("a.md", "One", "Text 0.");
+    site.build_well();
+    let modified = |site: &Site| {
+        json(&site.read("feeds/manifest.json"))["documents"]["rss.xml"]["last_modified"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(modified(&site), "2026-11-01T00:00:01Z");
+    // two changes within one second, and one with a clock that went back
+    for (step, expected) in [
+        (0, "2026-11-01T00:00:02Z"),
+        (-100, "2026-11-01T00:00:03Z"),
+        (1000, "2026-11-01T00:15:01Z"),
+    ] {
+        site.now += step;
+        site.article("a.md", "One", &format!("Text at {expected}."));
+        site.build_well();
+        assert_eq!(modified(&site), expected);
+    }
+}
+
+#[test]
+fn a_page_that_stands_in_the_way_of_nothing_keeps_its_address_when_its_file_is_renamed() {
+    let mut site = Site::bare();
+    site.put("tidings.toml", "base_url = \"https://example.org/\"\n");
+    site.article("old-name.md", "One", "Text.");
+    site.build_well();
+    fs::rename(
+        site.path("articles/old-name.md"),
+        site.path("articles/new-name.md"),
+    )
+    .unwrap();
+    site.now += 60;
+    site.build_well();
+    assert!(site.path("feeds/articles/old-name/index.html").exists());
+    assert!(!site.path("feeds/articles/new-name").exists());
+}
+
+#[test]
+fn a_disk_that_refuses_loses_nothing() {
+    let site = Site::new();
+    site.article("a.md", "One", "Text.");
+    site.build_well();
+    let before = site.read("feeds/rss.xml");
+    site.article("b.md", "Two", "Text two.");
+    // a folder where a document belongs
+    site.remove("feeds/rss.xml");
+    site.put("feeds/rss.xml/inside", "x");
+    let run = site.build(&[]);
+    assert_eq!(run.code, 5, "{run:?}");
+    assert!(run.stderr.contains("feeds/rss.xml"), "{}", run.stderr);
+    site.remove("feeds/rss.xml");
+    site.build_well();
+    assert!(site.read("feeds/rss.xml").len() > before.len());
+}

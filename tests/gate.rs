@@ -1,0 +1,117 @@
+//! The gate, rule by rule: each folder of `tests/gate` bears the name of a rule (and a number, where there are several
+//! ways to break it) and holds a bad document, refused by that rule, and its nearest good neighbour.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use tidings::check::{Finding, Place, check};
+use tidings::edition::Kind;
+
+fn kind(path: &Path) -> Kind {
+    let name = path.file_name().unwrap().to_string_lossy();
+    match name.split_once('.').map(|(_, name)| name) {
+        Some("rss.xml") => Kind::Rss,
+        Some("atom.xml") => Kind::Atom,
+        Some("feed.json") => Kind::Json,
+        Some("feeds.opml") => Kind::Opml,
+        other => panic!("{other:?} is no document's name"),
+    }
+}
+
+fn judge(path: &Path) -> Vec<Finding> {
+    let name = path.file_name().unwrap().to_string_lossy();
+    let url = format!("https://example.org/{}", name.split_once('.').unwrap().1);
+    check(kind(path), &fs::read(path).unwrap(), Place { url: &url })
+}
+
+fn rows() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gate");
+    let mut rows: Vec<PathBuf> = fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    rows.sort();
+    rows
+}
+
+fn documents(row: &Path) -> Vec<PathBuf> {
+    fs::read_dir(row)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect()
+}
+
+#[test]
+fn each_rule_refuses_its_bad_document_and_lets_the_good_neighbour_pass() {
+    let rows = rows();
+    assert!(rows.len() > 60, "the rows are missing");
+    let mut wrong = Vec::new();
+    for row in rows {
+        let folder = row.file_name().unwrap().to_string_lossy().into_owned();
+        let rule = folder.split('-').next().unwrap();
+        let documents = documents(&row);
+        assert_eq!(
+            documents.len(),
+            2,
+            "{folder} holds a bad and a good document"
+        );
+        for path in documents {
+            let found = judge(&path);
+            let bad = path
+                .file_name()
+                .unwrap()
+                .to_string_lossy()
+                .starts_with("bad");
+            let refused = found
+                .iter()
+                .any(|finding| finding.rule == rule && finding.refuses);
+            if bad != refused || !bad && !found.is_empty() {
+                wrong.push(format!("{}: {found:#?}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn entries_changed_at_the_same_instant_are_reported_and_not_refused() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gate/MissingSelf-2/good.atom.xml");
+    let text = fs::read_to_string(path).unwrap().replace(
+        "<updated>2026-05-02T10:00:00Z",
+        "<updated>2026-05-01T10:00:00+00:00",
+    );
+    let found = check(
+        Kind::Atom,
+        text.as_bytes(),
+        Place {
+            url: "https://example.org/atom.xml",
+        },
+    );
+    assert_eq!(
+        found
+            .iter()
+            .map(|finding| (finding.rule, finding.refuses))
+            .collect::<Vec<_>>(),
+        [("DuplicateUpdated", false)]
+    );
+    assert_eq!(found[0].entry.as_deref(), Some("https://example.org/b/"));
+}
+
+proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 2000, ..Default::default() })]
+
+    /// Any bytes get a verdict, and quickly.
+    #[test]
+    fn no_document_is_too_strange_to_be_judged(row in 0usize..60, at in any::<prop::sample::Index>(), length in 0usize..40, insert in prop::collection::vec(any::<u8>(), 0..20)) {
+        let rows = rows();
+        for path in documents(&rows[row]) {
+            let mut bytes = fs::read(&path).unwrap();
+            let start = at.index(bytes.len());
+            let end = (start + length).min(bytes.len());
+            bytes.splice(start..end, insert.iter().copied());
+            let _ = check(kind(&path), &bytes, Place { url: "https://example.org/" });
+            let _ = tidings::check::read::read(kind(&path), &bytes);
+        }
+    }
+}
