@@ -30,7 +30,7 @@ pub struct Source<'a> {
     /// Path inside the articles folder, `/` between segments; bytes that are not UTF-8 percent-encoded.
     pub path: &'a str,
     /// All that stands in the file.
-    pub bytes: &'a [u8],
+    pub bytes: Vec<u8>,
 }
 
 /// What of the configuration changes how a file is understood.
@@ -69,10 +69,20 @@ pub enum Markup {
 pub struct Body {
     /// How it is written.
     pub markup: Markup,
-    /// The source after the front matter, line ends as `\n`, no byte order mark.
-    pub source: String,
-    /// The line of the file at which it begins, counted from 1.
+    /// The whole file, front matter too: line ends as `\n`, no byte order mark.
+    pub file: String,
+    /// Where the text begins in it, in bytes.
+    pub start: usize,
+    /// The line of the file at which the text begins, counted from 1.
     pub line: u32,
+}
+
+impl Body {
+    /// The text after the front matter.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        self.file.get(self.start..).unwrap_or_default()
+    }
 }
 
 /// Where a title was found.
@@ -190,7 +200,7 @@ pub enum Outcome {
 ///
 /// Never panics and never fails as a whole: what cannot be understood is a [`Problem`] with a line.
 #[must_use]
-pub fn parse(source: &Source<'_>, dialect: &Dialect) -> (Outcome, Vec<Problem>) {
+pub fn parse(source: Source<'_>, dialect: &Dialect) -> (Outcome, Vec<Problem>) {
     let path = source.path;
     let text = match decode::decode(path, source.bytes) {
         Ok(text) => text,
@@ -207,16 +217,18 @@ pub fn parse(source: &Source<'_>, dialect: &Dialect) -> (Outcome, Vec<Problem>) 
     if let Some(problem) = redirect(path, &parts) {
         return (Outcome::Other, vec![problem]);
     }
-    let body = Body {
-        markup,
-        source: parts.body.to_owned(),
-        line: parts.line,
-    };
+    let (head, line, start) = (parts.head, parts.line, text.len() - parts.body.len());
     let mut keys = Keys {
         path,
-        head: &parts.head,
+        head: &head,
         dialect,
         problems: Vec::new(),
+    };
+    let body = Body {
+        markup,
+        file: text,
+        start,
+        line,
     };
     let article = article(&mut keys, body);
     (
@@ -275,7 +287,7 @@ fn article(keys: &mut Keys<'_>, mut body: Body) -> Option<Article> {
         tags: keys.tags(),
         categories: keys.categories(),
         authors: keys.authors(),
-        summary: declared_summary.or_else(|| more::above(&body.source)),
+        summary: declared_summary.or_else(|| more::above(body.source())),
         image: keys.image(),
         enclosures: keys.enclosures(),
         language: keys.language(),

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use rayon::prelude::*;
 
 use crate::article::{Article, Visibility};
 use crate::site::Site;
@@ -47,7 +48,7 @@ impl Catalogue {
     pub fn new(mut entries: Vec<Entry>, site: &Site) -> Self {
         entries.sort_by(|a, b| (Reverse(a.published), &a.id).cmp(&(Reverse(b.published), &b.id)));
         let links = entries
-            .iter()
+            .par_iter()
             .map(|entry| crate::link::of(entry, site))
             .collect();
         let by_path = entries

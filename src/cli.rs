@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
@@ -138,6 +138,7 @@ fn build(args: &Build) -> u8 {
         allow_shrink: args.allow_shrink,
         dry_run: args.dry_run,
         wait: Duration::from_secs(args.wait),
+        clock,
     };
     let outcome = Publisher::new(&config, &progress).turn(&order);
     progress.finish();
@@ -230,12 +231,7 @@ fn environment(raw: &mut Raw) {
 /// The time, or what `SOURCE_DATE_EPOCH` says it is: <https://reproducible-builds.org/specs/source-date-epoch/>.
 fn now() -> Result<DateTime<Utc>, Problem> {
     let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") else {
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "the one place that asks the clock; everybody else is told"
-        )]
-        let now = std::time::SystemTime::now();
-        return Ok(DateTime::from(now));
+        return Ok(DateTime::from(clock()));
     };
     let instant = epoch
         .trim()
@@ -254,4 +250,12 @@ fn now() -> Result<DateTime<Utc>, Problem> {
 /// Writes to standard output; a reader that went away is nobody's error.
 fn say(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}").context("cannot write");
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place that asks the clock; everybody else is told"
+)]
+fn clock() -> SystemTime {
+    SystemTime::now()
 }

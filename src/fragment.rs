@@ -86,7 +86,7 @@ fn prefix(id: &str) -> String {
 
 /// The body as HTML, without the heading that is its title.
 fn source_html(article: &Article, problems: &mut Vec<Problem>) -> String {
-    let source = &article.body.source;
+    let source = article.body.source();
     let html = match article.body.markup {
         Markup::Text => return text::to_html(source),
         Markup::Html => html::content(source).to_owned(),

@@ -24,8 +24,7 @@ pub fn of(entry: &Entry, site: &Site) -> String {
         return url;
     }
     if let Some(pattern) = &site.permalink {
-        let url = pattern.apply(article, site, site.day(entry.published));
-        return canonical(&url).unwrap_or(url);
+        return pattern.apply(article, site, site.day(entry.published));
     }
     let page = entry
         .page

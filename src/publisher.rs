@@ -1,7 +1,7 @@
 //! The hand on the crank: [`Publisher::turn`] is the program's table of contents.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 
@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::edition::Edition;
 use crate::ledger::{Ledger, Observation};
 use crate::problem::{Level, Problem};
+use crate::state::State;
 use crate::store::{Disk, Lock, LockError, Manifest};
 
 mod announce;
@@ -39,6 +40,8 @@ pub struct Order {
     pub dry_run: bool,
     /// How long to wait for another run.
     pub wait: Duration,
+    /// The time of day by which files were written, whatever `now` pretends to be.
+    pub clock: fn() -> SystemTime,
 }
 
 /// Why nothing was written.
@@ -121,8 +124,12 @@ impl<'a> Publisher<'a> {
     /// If nothing was written: see [`Halt`]. What is wrong with articles is in [`Turn::problems`] instead.
     pub fn turn(&self, order: &Order) -> Result<Turn, Halt> {
         let _lock = self.lock(order)?;
-        let mut books = Books::open(self.config)?;
-        let mut folder = read::folder(self.config, &books.state, order, self.progress)?;
+        let state = State::load(&self.config.state());
+        let (books, folder) = rayon::join(
+            || Books::open(self.config, state.clone()),
+            || read::folder(self.config, &state, order, self.progress),
+        );
+        let (mut books, mut folder) = (books?, folder?);
         books.mend(self.config, &mut folder)?;
         let candidates = std::mem::take(&mut folder.candidates);
         let mut seen =
@@ -156,6 +163,8 @@ impl<'a> Publisher<'a> {
             &rendering.shown,
             &mut turn,
         )?;
+        // nobody waits for ten thousand articles to be forgotten
+        rayon::spawn(move || drop((catalogue, folder, books)));
         Ok(turn)
     }
 

@@ -99,7 +99,7 @@ fn entries_changed_at_the_same_instant_are_reported_and_not_refused() {
 }
 
 proptest! {
-    #![proptest_config(proptest::test_runner::Config { cases: 2000, ..Default::default() })]
+    #![proptest_config(proptest::test_runner::Config { cases: 2000, failure_persistence: None, ..Default::default() })]
 
     /// Any bytes get a verdict, and quickly.
     #[test]

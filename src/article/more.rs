@@ -3,7 +3,8 @@
 /// The text before the mark, if there is one, and if anything stands there.
 pub(super) fn above(source: &str) -> Option<String> {
     let mut from = 0;
-    while let Some(start) = source[from..].find("<!--").map(|at| from + at) {
+    let marks = memchr::memmem::Finder::new("<!--");
+    while let Some(start) = marks.find(&source.as_bytes()[from..]).map(|at| from + at) {
         let end = source[start..].find("-->").map(|at| start + at)?;
         if is_mark(&source[start + 4..end]) {
             let above = source[..start].trim();

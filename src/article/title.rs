@@ -13,8 +13,8 @@ const SENTENCE: usize = 80;
 /// Finds a title; a headline of plain text is taken out of `body`.
 pub(super) fn find(path: &str, page_title: Option<String>, body: &mut Body) -> Option<Title> {
     let html = match body.markup {
-        Markup::Markdown => markdown::to_html(&body.source).unwrap_or_default(),
-        Markup::Html => html::content(&body.source).to_owned(),
+        Markup::Markdown => markdown::to_html(body.source()).unwrap_or_default(),
+        Markup::Html => html::content(body.source()).to_owned(),
         Markup::Text => String::new(),
     };
     let title = |from| move |text: String| Title { text, from };
@@ -37,7 +37,7 @@ pub(super) fn find(path: &str, page_title: Option<String>, body: &mut Body) -> O
         .or_else(|| file_name(path).map(title(TitleFrom::FileName)))
         .or_else(|| {
             let html = if body.markup == Markup::Text {
-                text::to_html(&body.source)
+                text::to_html(body.source())
             } else {
                 html
             };
@@ -47,7 +47,7 @@ pub(super) fn find(path: &str, page_title: Option<String>, body: &mut Body) -> O
 
 /// A first line that reads as a headline: at most 120 characters, no end of a sentence, and a blank line behind it.
 fn headline(body: &mut Body) -> Option<String> {
-    let mut lines = body.source.split_inclusive('\n');
+    let mut lines = body.source().split_inclusive('\n');
     let first = lines.next()?;
     let behind = lines.next()?;
     let text = folded(first);
@@ -61,7 +61,7 @@ fn headline(body: &mut Body) -> Option<String> {
         return None;
     }
     let taken = first.len() + behind.len();
-    body.source.drain(..taken);
+    body.start += taken;
     body.line += 2;
     Some(text)
 }

@@ -316,7 +316,6 @@ impl State {
         for index in (0..self.stack.len()).rev() {
             let open = &self.stack[index];
             if open.name == name {
-                self.drop_symbol_anchor(index);
                 return self.close_to(index);
             }
             // an end tag inside a cell ends nothing outside
@@ -326,40 +325,39 @@ impl State {
         }
     }
 
-    /// A link in a heading that shows nothing but `#` or the like is the heading's address.
-    fn drop_symbol_anchor(&mut self, index: usize) {
-        let open = &self.stack[index];
-        let in_heading = self.stack[..index]
-            .iter()
-            .any(|open| open.shown.is_some_and(is_heading));
-        if open.shown != Some("a") || !in_heading || index + 1 != self.stack.len() {
-            return;
-        }
-        let inside = self.out[open.at..]
-            .split_once('>')
-            .map_or("", |(_, inside)| inside);
-        if matches!(
-            inside.trim(),
-            "" | "#" | "¶" | "§" | "🔗" | "\u{1f517}\u{fe0f}" | "∞"
-        ) {
-            self.out.truncate(open.at);
-            self.depth -= 1;
-            self.stack[index].shown = None;
-        }
-    }
-
     /// Closes open elements down to, and with, the one at `index`.
     fn close_to(&mut self, index: usize) {
         while self.stack.len() > index {
             let Some(open) = self.stack.pop() else { return };
-            if let Some(shown) = open.shown {
-                self.depth -= 1;
-                self.out.push_str("</");
-                self.out.push_str(shown);
-                self.out.push('>');
-                self.fresh_pre = false;
+            let Some(shown) = open.shown else { continue };
+            self.depth -= 1;
+            self.fresh_pre = false;
+            if shown == "a" && self.is_symbol_anchor(open.at) {
+                self.out.truncate(open.at);
+                continue;
             }
+            self.out.push_str("</");
+            self.out.push_str(shown);
+            self.out.push('>');
         }
+    }
+
+    /// A link in a heading that shows nothing but `#` or the like is the heading's address.
+    fn is_symbol_anchor(&self, at: usize) -> bool {
+        let in_heading = self
+            .stack
+            .iter()
+            .any(|open| open.shown.is_some_and(is_heading));
+        let inside = || {
+            self.out[at..]
+                .split_once('>')
+                .map_or("", |(_, inside)| inside.trim())
+        };
+        in_heading
+            && matches!(
+                inside(),
+                "" | "#" | "¶" | "§" | "🔗" | "\u{1f517}\u{fe0f}" | "∞"
+            )
     }
 }
 

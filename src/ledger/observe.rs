@@ -1,6 +1,6 @@
 //! One turn of the ledger: what is in the folder meets what is remembered.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -429,7 +429,7 @@ impl<'a> Turn<'a> {
 
     /// Tells what is new, changed and gone, and makes the entries.
     fn finish(&mut self, published: Vec<Published<'a>>) {
-        let public: BTreeSet<&str> = published
+        let public: HashSet<&str> = published
             .iter()
             .filter_map(|p| p.before.map(|before| before.id.as_str()))
             .collect();

@@ -31,7 +31,7 @@ pub(super) struct Books {
 
 impl Books {
     /// Reads everything that an earlier turn left.
-    pub(super) fn open(config: &Config) -> Result<Self> {
+    pub(super) fn open(config: &Config, state: State) -> Result<Self> {
         let text = match std::fs::read(&config.ledger) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -44,13 +44,14 @@ impl Books {
         let disk = Disk::new(&config.feeds, &config.state());
         let mut problems = Vec::new();
         let manifest = disk.manifest(&mut problems)?;
-        let state = State::load(&config.state());
         let written = text.len();
+        // an editor may have taken the last line end, and a line must not be appended to a line
+        let rewrite = !faults.is_empty() || !(text.is_empty() || text.ends_with(b"\n"));
         Ok(Self {
             ledger,
             text,
             written,
-            rewrite: !faults.is_empty(),
+            rewrite,
             faults,
             manifest,
             disk,
@@ -179,6 +180,7 @@ impl Books {
             match entry {
                 Some(entry) => {
                     folder.problems.push(still_published(&lost.path));
+                    folder.resurrected.insert(lost.path.clone());
                     let article = article(entry, &lost.path, &record.digest, config);
                     folder.candidates.push(Candidate { article, modified: lost.modified });
                 }
@@ -285,11 +287,12 @@ impl Books {
             return Ok(());
         }
         let before = self.state.clone();
-        let sources = shown.iter().filter_map(|index| {
-            let path = catalogue.entries()[*index].article.path.as_str();
-            Some((path, folder.sources.get(path)?.as_slice()))
-        });
-        let sources: BTreeMap<&str, &[u8]> = sources.collect();
+        let sources: BTreeMap<&str, &[u8]> = shown
+            .iter()
+            .map(|index| &catalogue.entries()[*index].article)
+            .filter(|article| !folder.resurrected.contains(&article.path))
+            .map(|article| (article.path.as_str(), article.body.file.as_bytes()))
+            .collect();
         self.state.files = folder.files;
         self.state.told = turn
             .problems
@@ -352,7 +355,8 @@ fn article(entry: &PublishedEntry, path: &str, digest: &str, config: &Config) ->
             .filter(|language| *language != config.site.language),
         body: Body {
             markup: Markup::Html,
-            source: entry.content_html.clone().unwrap_or_default(),
+            file: entry.content_html.clone().unwrap_or_default(),
+            start: 0,
             line: 1,
         },
         digest: digest.to_owned(),

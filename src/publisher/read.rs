@@ -1,6 +1,8 @@
 //! From the folder to articles: scan, read and parse, and what stands in for what is broken.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
@@ -23,12 +25,12 @@ pub(super) struct Folder {
     pub(super) present: BTreeSet<String>,
     /// Articles that are there but could not be understood, nor replaced by an earlier version of theirs.
     pub(super) lost: Vec<Lost>,
-    /// Sources as they were parsed, by path.
-    pub(super) sources: BTreeMap<String, Vec<u8>>,
+    /// Articles that only a published feed still had: there is no source of theirs to keep.
+    pub(super) resurrected: BTreeSet<String>,
     /// Every other file.
     pub(super) assets: Assets,
     /// Where each asset lies.
-    pub(super) places: BTreeMap<String, std::path::PathBuf>,
+    pub(super) places: BTreeMap<String, PathBuf>,
     /// How many files there are.
     pub(super) files: usize,
     /// What is wrong.
@@ -50,8 +52,7 @@ pub(super) fn folder(
     progress: &dyn Progress,
 ) -> Result<Folder, Halt> {
     let root = &config.articles;
-    let scan =
-        folder::scan(root).map_err(|error| Halt::Folder(format!("{error}; the old feeds stay")))?;
+    let scan = settled(root, order)?;
     if !order.allow_shrink && folder::shrunk(state.files, scan.files) {
         return Err(Halt::Folder(format!(
             "`{}` held {} files and holds {} now; the old feeds stay: use `--allow-shrink` if that is meant",
@@ -97,9 +98,23 @@ pub(super) fn folder(
     Ok(folder)
 }
 
+/// A scan in which no file was written a moment ago: it might be half written. Waits for at most two seconds.
+fn settled(root: &Path, order: &Order) -> Result<folder::Scan, Halt> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let scan = folder::scan(root)
+            .map_err(|error| Halt::Folder(format!("{error}; the old feeds stay")))?;
+        let wait = folder::unrest(&scan, (order.clock)());
+        if wait.is_zero() || waited >= Duration::from_secs(2) {
+            return Ok(scan);
+        }
+        std::thread::sleep(wait);
+        waited += wait;
+    }
+}
+
 struct Parsed {
     path: String,
-    bytes: Vec<u8>,
     modified: DateTime<Utc>,
     draft: bool,
     outcome: Outcome,
@@ -107,24 +122,16 @@ struct Parsed {
 }
 
 fn parse(found: Found, config: &Config) -> Parsed {
-    let modified = found.stamp.modified();
-    let (bytes, outcome, problems) = match folder::read(&found) {
+    let (outcome, problems) = match folder::read(&found) {
         Ok(bytes) => {
-            let (outcome, problems) = article::parse(
-                &Source {
-                    path: &found.path,
-                    bytes: &bytes,
-                },
-                &config.dialect,
-            );
-            (bytes, outcome, problems)
+            let path = &found.path;
+            article::parse(Source { path, bytes }, &config.dialect)
         }
-        Err(problem) => (Vec::new(), Outcome::Broken, vec![problem]),
+        Err(problem) => (Outcome::Broken, vec![problem]),
     };
     Parsed {
+        modified: found.stamp.modified(),
         path: found.path,
-        bytes,
-        modified,
         draft: found.draft,
         outcome,
         problems,
@@ -134,7 +141,6 @@ fn parse(found: Found, config: &Config) -> Parsed {
 fn take(folder: &mut Folder, parsed: Parsed, config: &Config, state: &State) {
     let Parsed {
         path,
-        bytes,
         modified,
         draft,
         outcome,
@@ -144,9 +150,8 @@ fn take(folder: &mut Folder, parsed: Parsed, config: &Config, state: &State) {
     match outcome {
         Outcome::Other => {}
         Outcome::Article(article) => {
-            folder.present.insert(path.clone());
+            folder.present.insert(path);
             if article.visibility != Visibility::Draft && !draft {
-                folder.sources.insert(path, bytes);
                 folder.candidates.push(Candidate {
                     article: *article,
                     modified,
@@ -163,11 +168,9 @@ fn take(folder: &mut Folder, parsed: Parsed, config: &Config, state: &State) {
 /// The last good version of an article whose file cannot be understood.
 fn fall_back(folder: &mut Folder, lost: Lost, config: &Config, state: &State) {
     let kept = state.good(&config.state(), &lost.path);
-    let article = kept.and_then(|bytes| Some((again(&lost.path, &bytes, config)?, bytes)));
-    match article {
-        Some((article, bytes)) => {
+    match kept.and_then(|bytes| again(&lost.path, bytes, config)) {
+        Some(article) => {
             folder.problems.push(still_published(&lost.path));
-            folder.sources.insert(lost.path, bytes);
             folder.candidates.push(Candidate {
                 article,
                 modified: lost.modified,
@@ -177,8 +180,8 @@ fn fall_back(folder: &mut Folder, lost: Lost, config: &Config, state: &State) {
     }
 }
 
-fn again(path: &str, bytes: &[u8], config: &Config) -> Option<Article> {
-    match article::parse(&Source { path, bytes }, &config.dialect).0 {
+fn again(path: &str, bytes: Vec<u8>, config: &Config) -> Option<Article> {
+    match article::parse(Source { path, bytes }, &config.dialect).0 {
         Outcome::Article(article) if article.visibility != Visibility::Draft => Some(*article),
         _ => None,
     }
