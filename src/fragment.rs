@@ -47,6 +47,12 @@ pub fn render(index: usize, catalogue: &Catalogue, site: &Site, assets: &Assets)
         resolve: &resolve,
     };
     let html = html::clean(&source_html(article, &mut problems), &around);
+    // line ends alone are no text
+    let html = if html.trim().is_empty() {
+        String::new()
+    } else {
+        html
+    };
     let text = if article.title.is_none() {
         html::text(&html)
     } else {

@@ -263,16 +263,23 @@ impl Disk {
         claims
     }
 
-    /// Takes away the temporary files of a run that died.
+    /// Takes away the temporary files of runs that died. Nobody else writes here: we hold the lock.
     fn sweep(&self, claims: &BTreeMap<String, Vec<String>>) {
-        if !self.state.join(PENDING).exists() {
-            return;
+        let beside = self
+            .state
+            .parent()
+            .filter(|home| !home.as_os_str().is_empty());
+        let beside = beside.unwrap_or(Path::new(".")).to_path_buf();
+        let mut folders = BTreeSet::from([
+            self.feeds.clone(),
+            self.state.clone(),
+            self.state.join("good"),
+            beside,
+        ]);
+        if self.state.join(PENDING).exists() {
+            let places = claims.keys().map(|route| self.feeds.join(route));
+            folders.extend(places.filter_map(|place| place.parent().map(Path::to_path_buf)));
         }
-        let places = claims.keys().map(|route| self.feeds.join(route));
-        let mut folders: BTreeSet<PathBuf> = places
-            .filter_map(|place| place.parent().map(Path::to_path_buf))
-            .collect();
-        folders.extend([self.feeds.clone(), self.state.clone()]);
         for entry in folders
             .iter()
             .filter_map(|folder| fs::read_dir(folder).ok())

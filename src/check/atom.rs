@@ -88,7 +88,9 @@ impl Feed<'_> {
                 forms::id(text, "id", findings);
                 canonical(text, findings);
             }
-            "atom:updated" => drop(forms::rfc3339(text, "updated", findings)),
+            "atom:updated" => {
+                let _ = forms::rfc3339(text, "updated", findings);
+            }
             "atom:author" | "atom:contributor" => person(element, findings),
             "atom:link" => self.link(element, findings),
             "atom:icon" | "atom:logo" => forms::web(text, &element.name, false, findings),
@@ -177,7 +179,7 @@ fn element(element: &Element, findings: &mut Findings) {
             canonical(text, findings);
         }
         "atom:updated" | "atom:published" => {
-            drop(forms::rfc3339(text, &element.name[5..], findings))
+            let _ = forms::rfc3339(text, &element.name[5..], findings);
         }
         "atom:author" | "atom:contributor" => person(element, findings),
         "atom:link" => link(element, findings),

@@ -65,7 +65,9 @@ impl Channel<'_> {
             "link" => forms::web(text, "link", false, findings),
             "description" => html::check(text, "description", findings),
             "language" => forms::language(text, "language", findings),
-            "pubDate" | "lastBuildDate" => drop(forms::rfc2822(text, &element.name, findings)),
+            "pubDate" | "lastBuildDate" => {
+                let _ = forms::rfc2822(text, &element.name, findings);
+            }
             "ttl" => forms::number(text, "ttl", true, findings),
             "docs" => forms::web(text, "docs", false, findings),
             "managingEditor" | "webMaster" => author(text, &element.name, findings),
@@ -157,8 +159,12 @@ fn element(element: &Element, before: &HashSet<&str>, findings: &mut Findings) {
             html::check(text, "content:encoded", findings);
         }
         "author" => author(text, "author", findings),
-        "pubDate" => drop(forms::rfc2822(text, "pubDate", findings)),
-        "atom:updated" => drop(forms::rfc3339(text, "atom:updated", findings)),
+        "pubDate" => {
+            let _ = forms::rfc2822(text, "pubDate", findings);
+        }
+        "atom:updated" => {
+            let _ = forms::rfc3339(text, "atom:updated", findings);
+        }
         "dc:language" => forms::language(text, "dc:language", findings),
         "dc:creator" | "category" => findings.expect(!text.trim().is_empty(), "NotBlank", || {
             format!("a `<{}>` is empty", element.name)

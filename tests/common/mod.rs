@@ -1,5 +1,5 @@
 //! A folder of its own for each test, and the program run in it.
-#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
