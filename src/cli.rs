@@ -46,6 +46,10 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they are the options of the command line, one by one"
+)]
 struct Build {
     /// The configuration [default: tidings.toml, if there is one]
     #[arg(long, value_name = "FILE")]
@@ -56,7 +60,7 @@ struct Build {
     /// Where the feeds go [default: feeds]
     #[arg(long, value_name = "FOLDER")]
     feeds: Option<PathBuf>,
-    /// The public address, such as https://example.org/
+    /// The public address, such as <https://example.org>/
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
     /// Where your pages are, such as /:year/:month/:slug/ [default: pages of tidings' own]

@@ -1,7 +1,7 @@
 //! The feed's HTML: one pass over every body, since readers, mail gateways and aggregators are no browsers.
 //!
-//! First the tokens are rewritten ([`pass`]): what is not for readers goes, addresses become absolute, tags become
-//! well nested, depth is capped. Then a library made for it sanitises the result ([`sanitise`]). What comes out holds
+//! First the tokens are rewritten (`pass`): what is not for readers goes, addresses become absolute, tags become
+//! well nested, depth is capped. Then a library made for it sanitises the result (`sanitise`). What comes out holds
 //! only what the W3C Feed Validator accepts, and is a fixed point of both.
 
 use url::Url;

@@ -175,13 +175,11 @@ impl Ledger {
             .collect();
         order.sort();
         for (_, id, path) in order {
-            if self.paths.contains_key(&path) {
-                if let Some(record) = self.records.get_mut(&id) {
-                    record.path = None;
-                    record.gone.get_or_insert(record.seen);
-                }
-            } else {
-                self.paths.insert(path, id);
+            if let std::collections::hash_map::Entry::Vacant(e) = self.paths.entry(path) {
+                e.insert(id);
+            } else if let Some(record) = self.records.get_mut(&id) {
+                record.path = None;
+                record.gone.get_or_insert(record.seen);
             }
         }
     }

@@ -1,21 +1,44 @@
-//! tidings: a folder of articles becomes feeds.
+//! tidings: a folder of articles becomes valid RSS 2.0, Atom 1.0 and JSON Feed documents.
+//!
+//! The house is a corridor. Values flow through pure rooms; I/O stands only at the two doors; one writer, the
+//! [`publisher`], holds all that changes:
+//!
+//! ```text
+//! folder ─scan→ files ─article::parse→ articles ─ledger.observe(now)→ entries → catalogue ─feed::select→ feeds
+//!        ─fragment→ items ─render, page→ documents ─check→ edition ─store.publish→ disk
+//! ```
+//!
+//! What always holds:
+//! - Only `folder`, `store`, `state` and `cli` touch the outside world. Nothing but `cli` asks for the time; `now` is
+//!   passed down.
+//! - Documents are a function of the catalogue, the specs of the feeds and what is due at `now`.
+//! - An id, once published, is never changed and never given to another article.
+//! - The ledger is durable before a document that depends on it can be seen: ledger → gate → disk → manifest.
+//! - A document that fails the gate is never published; the previous good one stays.
+//! - A broken article is a [`problem::Problem`] with path and line: never a panic, never the end of the others.
+//! - Incremental equals batch: a fresh publisher over the same folder, ledger and manifest gives the same bytes.
 
-pub mod article;
-pub mod catalogue;
-pub mod check;
-pub mod cli;
+// what everybody speaks of
+pub mod problem;
+pub mod site;
+// what the user set
 pub mod config;
-pub mod edition;
-pub mod feed;
-pub mod folder;
-pub mod fragment;
+// the pure rooms, in the order in which data flows
+pub mod article;
 pub mod html;
 pub mod ledger;
+pub mod catalogue;
 pub mod link;
-pub mod page;
-pub mod problem;
-pub mod publisher;
+pub mod feed;
+pub mod fragment;
 pub mod render;
-pub mod site;
+pub mod page;
+pub mod check;
+pub mod edition;
+// the doors
+pub mod folder;
 pub mod state;
 pub mod store;
+// the hand on the crank, and who gives the order
+pub mod publisher;
+pub mod cli;

@@ -129,10 +129,8 @@ fn direction(language: &str) -> &'static str {
     ]
     .contains(&primary);
     let script = language.split('-').nth(1).filter(|part| part.len() == 4);
-    match script {
-        Some("Arab" | "Hebr" | "Thaa" | "Syrc") => "rtl",
-        Some(_) => "ltr",
-        None if rtl => "rtl",
-        None => "ltr",
-    }
+    let rtl = script.map_or(rtl, |script| {
+        ["Arab", "Hebr", "Thaa", "Syrc"].contains(&script)
+    });
+    if rtl { "rtl" } else { "ltr" }
 }

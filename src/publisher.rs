@@ -130,7 +130,7 @@ impl<'a> Publisher<'a> {
             || read::folder(self.config, &state, order, self.progress),
         );
         let (mut books, mut folder) = (books?, folder?);
-        books.mend(self.config, &mut folder)?;
+        books.mend(self.config, &mut folder);
         let candidates = std::mem::take(&mut folder.candidates);
         let mut seen =
             books

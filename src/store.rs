@@ -179,7 +179,7 @@ impl Disk {
         }
         self.put_documents(&steps, previous, &mut done)?;
         for step in &steps {
-            let encodings = self.complete(step)?;
+            let encodings = Self::complete(step)?;
             if let Some(published) = manifest.documents.get_mut(&step.document.route) {
                 published.encodings = encodings;
             }
@@ -374,9 +374,8 @@ impl Disk {
 
     /// A file in the way that we did not write is kept, where nothing serves it.
     fn set_aside(&self, step: &Step<'_>) -> Result<Option<Problem>> {
-        let meta = match fs::symlink_metadata(&step.place) {
-            Ok(meta) => meta,
-            Err(_) => return Ok(None),
+        let Ok(meta) = fs::symlink_metadata(&step.place) else {
+            return Ok(None);
         };
         let route = &step.document.route;
         if !meta.is_file() {
@@ -398,7 +397,7 @@ impl Disk {
     }
 
     /// Puts the encodings and tags beside a document where they are missing; the encodings that there are.
-    fn complete(&self, step: &Step<'_>) -> Result<Vec<String>> {
+    fn complete(step: &Step<'_>) -> Result<Vec<String>> {
         if !step.published.kind.has_siblings() {
             return Ok(Vec::new());
         }

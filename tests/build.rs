@@ -1,4 +1,11 @@
 //! `tidings build` as people and cron meet it: what it says, how it ends, what it keeps.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test may fail, speak, and ask the clock"
+)]
 
 mod common;
 

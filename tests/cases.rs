@@ -2,6 +2,13 @@
 //! `ledger.jsonl` in; `feeds/`, `ledger.after.jsonl` and `said.txt` (what is printed, and the exit code) out.
 //!
 //! `UPDATE_CASES=1 cargo test --test cases` takes over what comes out; read the difference before you commit it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test may fail, speak, and ask the clock"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;

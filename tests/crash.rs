@@ -1,5 +1,12 @@
 //! kill -9 at random moments, and at each system call that changes something: no document is ever torn, no id changes,
 //! and the next run mends everything.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test may fail, speak, and ask the clock"
+)]
 
 mod common;
 

@@ -1,5 +1,12 @@
 //! The gate, rule by rule: each folder of `tests/gate` bears the name of a rule (and a number, where there are several
 //! ways to break it) and holds a bad document, refused by that rule, and its nearest good neighbour.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test may fail, speak, and ask the clock"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

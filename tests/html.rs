@@ -1,4 +1,11 @@
 //! The feed's HTML: a table of what goes in and what comes out, and what must hold for anything at all.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test may fail, speak, and ask the clock"
+)]
 
 use proptest::prelude::*;
 use proptest::test_runner::Config as Cases;

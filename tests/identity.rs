@@ -1,4 +1,11 @@
 //! Properties of whole runs: whatever happens to a folder, no id changes or is shared, and incremental equals batch.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test may fail, speak, and ask the clock"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -88,7 +95,7 @@ struct World {
 }
 
 fn path(name: usize) -> String {
-    if name % 3 == 0 {
+    if name.is_multiple_of(3) {
         format!("folder/p{name}.md")
     } else {
         format!("p{name}.md")
@@ -348,9 +355,9 @@ fn snapshot(home: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
             if path.is_dir() {
-                folders.push(path)
+                folders.push(path);
             } else {
-                drop(found.insert(path.clone(), fs::read(path).unwrap()))
+                drop(found.insert(path.clone(), fs::read(path).unwrap()));
             }
         }
     }

@@ -1,5 +1,12 @@
 //! What is written is read by a foreign reader, with the same values; and any bytes at all give valid feeds or a word
 //! about why not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test may fail, speak, and ask the clock"
+)]
 
 mod common;
 

@@ -1,4 +1,11 @@
 //! Real articles, written for Zola: what an independent reader of the same files says of them is what the feed says.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test may fail, speak, and ask the clock"
+)]
 
 mod common;
 

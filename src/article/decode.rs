@@ -37,7 +37,7 @@ fn utf16(path: &str, bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, P
         .collect();
     String::from_utf16(&units)
         .ok()
-        .filter(|_| bytes.len() % 2 == 0)
+        .filter(|_| bytes.len().is_multiple_of(2))
         .ok_or_else(|| {
             Problem::error(path, "begins as UTF-16, but is none").remedy("save the file as UTF-8")
         })

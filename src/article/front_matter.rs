@@ -1,5 +1,5 @@
 //! Front matter: what stands before the text and says what the text is. Read here into plain values; what the keys
-//! mean is [`keys`](super::keys)' business.
+//! mean is `keys`' business.
 
 use std::borrow::Cow;
 
@@ -152,7 +152,10 @@ pub fn read<'a>(path: &str, text: &'a str, markup: Markup) -> Result<Parts<'a>, 
     Ok(parts)
 }
 
-type Reader = fn(head: &str) -> Result<Option<Vec<(String, u32, Value)>>, Fault>;
+/// Key, line in the head (from 1), value.
+type Entries = Vec<(String, u32, Value)>;
+
+type Reader = fn(head: &str) -> Result<Option<Entries>, Fault>;
 
 /// What is wrong with a head, at a line counted from its first.
 struct Fault {

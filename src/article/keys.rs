@@ -216,11 +216,13 @@ impl Keys<'_> {
     pub(super) fn url(&mut self) -> Option<String> {
         let url = self.text(&["url", "permalink"]).or_else(|| {
             let path = self.text(&["path"])?;
-            Some(if path.ends_with('/') || path.ends_with(".html") {
-                path
-            } else {
-                path + "/"
-            })
+            Some(
+                if path.ends_with('/') || path.to_ascii_lowercase().ends_with(".html") {
+                    path
+                } else {
+                    path + "/"
+                },
+            )
         });
         url.filter(|url| self.is_safe("url", url))
     }
@@ -468,25 +470,19 @@ impl Keys<'_> {
             let Some((line, value)) = self.head.get(key) else {
                 continue;
             };
-            match value.text().as_deref().and_then(language::tag) {
-                Some(tag) => return Some(tag),
-                None => {
-                    let shown = value
-                        .text()
-                        .map_or_else(|| value.kind().to_owned(), |text| format!("`{text}`"));
-                    self.wrong(
-                        line,
-                        format!("`{key}` is {shown}, which is no language tag"),
-                        "use one like `en`, `de` or `pt-BR`",
-                    );
-                }
+            let text = value.text();
+            if let Some(tag) = text.as_deref().and_then(language::tag) {
+                return Some(tag);
             }
+            let shown = text.map_or_else(|| value.kind().to_owned(), |text| format!("`{text}`"));
+            let what = format!("`{key}` is {shown}, which is no language tag");
+            self.wrong(line, what, "use one like `en`, `de` or `pt-BR`");
         }
         None
     }
 }
 
-/// WordPress' enclosures are three lines: address, length, type.
+/// `WordPress`' enclosures are three lines: address, length, type.
 fn enclosure(value: &Value) -> Option<Enclosure> {
     if let Value::Map(_) = value {
         let text = |keys: &[&str]| {

@@ -114,7 +114,7 @@ pub(super) fn web(text: &str, element: &str, canonical: bool, findings: &mut Fin
     let scheme_and_host = text.len() >= url[..url::Position::BeforePath].len()
         && text.starts_with(&url[..url::Position::BeforePath]);
     let bare = text[..text.len().min(url[..url::Position::BeforePath].len())].len() == text.len();
-    let escaped = text.split('%').skip(1).any(|rest| is_needless(rest));
+    let escaped = text.split('%').skip(1).any(is_needless);
     if canonical
         && (!scheme_and_host || bare || escaped || text.contains("/../") || text.contains("/./"))
     {

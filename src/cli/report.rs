@@ -11,6 +11,10 @@ use crate::problem::{Level, Problem};
 use crate::publisher::{Halt, Order, Turn};
 
 /// How to speak.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they are the options of the command line, one by one"
+)]
 pub(super) struct Report {
     quiet: bool,
     verbose: bool,
@@ -154,7 +158,7 @@ fn changes(turn: &Turn, order: &Order) {
         .iter()
         .for_each(|(path, old)| say(&format!("{:10} {path} (was {old})", "renamed")));
     turn.changed_ids.iter().for_each(|(path, old, new)| {
-        say(&format!("{:10} {path}: {old} becomes {new}", "id changed"))
+        say(&format!("{:10} {path}: {old} becomes {new}", "id changed"));
     });
     let (write, delete) = if order.dry_run {
         ("would write", "would delete")

@@ -119,7 +119,7 @@ impl Raw {
             return Err(unknown);
         }
         let mut raw: Self = toml::from_str(text).map_err(refuse)?;
-        raw.source = text.to_owned();
+        text.clone_into(&mut raw.source);
         Ok(raw)
     }
 

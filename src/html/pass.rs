@@ -281,7 +281,7 @@ impl State {
             "a" => self.close_within(&["a"], |open| matches!(open, "td" | "th" | "caption")),
             "rt" | "rp" => self.close_within(&["rt", "rp"], |open| open == "ruby"),
             name if is_heading(name) => {
-                self.close_within(&["h1", "h2", "h3", "h4", "h5", "h6"], is_scope)
+                self.close_within(&["h1", "h2", "h3", "h4", "h5", "h6"], is_scope);
             }
             _ => {}
         }

@@ -91,10 +91,11 @@ pub(crate) fn numbered(name: String, taken: &dyn Fn(&str) -> bool) -> String {
     if !taken(&name) {
         return name;
     }
-    (2u64..)
-        .map(|n| format!("{name}-{n}"))
-        .find(|name| !taken(name))
-        .unwrap_or(name)
+    let mut n = 2u64;
+    while taken(&format!("{name}-{n}")) {
+        n += 1;
+    }
+    format!("{name}-{n}")
 }
 
 /// Whether a file without a record says the same, with the same date, as what a record holds.

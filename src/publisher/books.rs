@@ -61,18 +61,17 @@ impl Books {
     }
 
     /// Takes back from the published feeds what the ledger should know and does not, and what broken articles were.
-    pub(super) fn mend(&mut self, config: &Config, folder: &mut Folder) -> Result<()> {
+    pub(super) fn mend(&mut self, config: &Config, folder: &mut Folder) {
         self.tell_faults(config);
         let suspect = self.is_suspect(config);
         if !suspect && folder.lost.is_empty() {
-            return Ok(());
+            return;
         }
         let published = self.published(config);
         if suspect {
             self.rebuild(config, folder, &published);
         }
         self.resurrect(config, folder, &published);
-        Ok(())
     }
 
     fn tell_faults(&mut self, config: &Config) {
@@ -301,10 +300,10 @@ impl Books {
             .map(ToString::to_string)
             .collect();
         self.state.keep(&config.state(), &sources)?;
-        if self.state != before {
-            self.state.save(&config.state())
-        } else {
+        if self.state == before {
             Ok(())
+        } else {
+            self.state.save(&config.state())
         }
     }
 }

@@ -253,9 +253,8 @@ fn feed_record(
     now: DateTime<Utc>,
 ) -> FeedRecord {
     let kept = before.filter(|before| before.minted != Minted::Provisional || !site.is_public());
-    let (id, minted) = kept
-        .map(|before| (before.id.clone(), before.minted))
-        .unwrap_or_else(|| {
+    let (id, minted) = kept.map_or_else(
+        || {
             let id = format!(
                 "tag:{},{}:{}",
                 site.host(),
@@ -271,7 +270,9 @@ fn feed_record(
                     Minted::Provisional
                 },
             )
-        });
+        },
+        |before| (before.id.clone(), before.minted),
+    );
     let changed = match before {
         Some(before) if before.digest == digest => before.changed,
         // a clock that went back must not take the date with it

@@ -76,7 +76,7 @@ impl Permalink {
                     location::stem(&article.path),
                 )))),
                 Part::FileName => {
-                    url.push_str(&encode_path(location::name(location::stem(&article.path))))
+                    url.push_str(&encode_path(location::name(location::stem(&article.path))));
                 }
                 Part::Title => url.push_str(&encode_path(&title_of(article))),
             }

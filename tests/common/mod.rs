@@ -62,7 +62,7 @@ impl Site {
         )]
         fs::write(&place, text).unwrap();
         // no editor is still at it
-        let hour = std::time::Duration::from_secs(3600);
+        let hour = std::time::Duration::from_hours(1);
         let mtime = fs::metadata(&place).unwrap().modified().unwrap() - hour;
         fs::File::options()
             .append(true)
@@ -87,9 +87,9 @@ impl Site {
     pub fn remove(&self, path: &str) {
         let place = self.path(path);
         if place.is_dir() {
-            fs::remove_dir_all(place).unwrap()
+            fs::remove_dir_all(place).unwrap();
         } else {
-            fs::remove_file(place).unwrap()
+            fs::remove_file(place).unwrap();
         }
     }
 

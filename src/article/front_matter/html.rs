@@ -98,7 +98,7 @@ impl Found {
                 }
             }
             "time" if self.time.is_none() => {
-                self.time = attribute("datetime").map(|date| (line, date))
+                self.time = attribute("datetime").map(|date| (line, date));
             }
             _ => {}
         }

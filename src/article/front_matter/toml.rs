@@ -1,9 +1,9 @@
 //! TOML between `+++` lines.
 
-use super::{Fault, Value, line_of};
+use super::{Entries, Fault, Value, line_of};
 
 /// Reads a head.
-pub(super) fn read(head: &str) -> Result<Option<Vec<(String, u32, Value)>>, Fault> {
+pub(super) fn read(head: &str) -> Result<Option<Entries>, Fault> {
     let table: toml::Table = toml::from_str(head).map_err(|error: toml::de::Error| {
         let before = error.span().map(|span| &head[..span.start.min(head.len())]);
         let line = before.and_then(|before| {

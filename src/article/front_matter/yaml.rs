@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
-use super::{Fault, Value, is_key, line_of};
+use super::{Entries, Fault, Value, is_key, line_of};
 
 /// Nothing that an author writes comes near these; an alias bomb does at once.
 fn options() -> serde_saphyr::Options {
@@ -19,7 +19,7 @@ fn options() -> serde_saphyr::Options {
 }
 
 /// Reads a head; `None` if it is no mapping but text between two thematic breaks.
-pub(super) fn read(head: &str) -> Result<Option<Vec<(String, u32, Value)>>, Fault> {
+pub(super) fn read(head: &str) -> Result<Option<Entries>, Fault> {
     let blank = head
         .lines()
         .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));

@@ -1,0 +1,108 @@
+//! The README's commands work, its tables are complete, and what it shows is true.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test may fail"
+)]
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::Site;
+
+fn readme() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+}
+
+/// The lines of the fenced blocks of a language.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    text.split(&format!("```{language}\n"))
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_commands_of_the_readme_do_what_it_says() {
+    let text = readme();
+    let commands: Vec<String> = blocks(&text, "sh")
+        .iter()
+        .flat_map(|block| block.lines().map(str::to_owned))
+        .collect();
+    // the second runs this very test
+    assert_eq!(
+        commands,
+        [
+            "cargo run --release -- build",
+            "cargo test",
+            "tidings build"
+        ]
+    );
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // `cargo run --release -- build`, on a copy of the sample site, with the program that was built for the tests
+    let site = Site::bare();
+    let copied = Command::new("cp")
+        .args(["-r", "articles", "feeds", "tidings.toml", "ledger.jsonl"])
+        .arg(site.home())
+        .current_dir(root)
+        .status();
+    assert!(copied.unwrap().success());
+    let before = site.read("feeds/manifest.json");
+    let run = Command::new(env!("CARGO_BIN_EXE_tidings"))
+        .arg("build")
+        .current_dir(site.home())
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{run:?}");
+    assert_eq!(
+        (&*run.stdout, &*run.stderr),
+        (&b""[..], &b""[..]),
+        "the samples are committed: nothing changes"
+    );
+    assert_eq!(site.read("feeds/manifest.json"), before);
+    // `tidings build` in a folder that has nothing but articles
+    let site = Site::bare();
+    site.article("a.md", "One", "Text.");
+    let run = site.build(&[]);
+    assert_eq!(run.code, 0);
+    assert!(run.stderr.contains("base_url") && site.path("feeds/rss.xml").exists());
+}
+
+#[test]
+fn every_option_and_exit_code_stands_in_the_readme() {
+    let text = readme();
+    let help = Command::new(env!("CARGO_BIN_EXE_tidings"))
+        .args(["build", "--help"])
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let options: Vec<&str> = help
+        .split_whitespace()
+        .filter(|word| word.starts_with("--"))
+        .map(|word| word.trim_end_matches([',', ']']))
+        .collect();
+    assert!(options.len() > 10, "{help}");
+    for option in options.iter().filter(|option| **option != "--help") {
+        assert!(
+            text.contains(&format!("{option}`")) || text.contains(&format!("{option} ")),
+            "{option}"
+        );
+    }
+    for code in ["| 0 |", "| 2 |", "| 3 |", "| 4 |", "| 5 |"] {
+        assert!(text.contains(code), "{code}");
+    }
+}
+
+#[test]
+fn the_configurations_of_the_readme_are_valid() {
+    for block in blocks(&readme(), "toml") {
+        let site = Site::bare();
+        site.put("tidings.toml", &block);
+        site.article("a.md", "One", "Text.");
+        let run = site.build(&[]);
+        assert_eq!(run.code, 0, "{block}\n{run:?}");
+    }
+}
