@@ -37,10 +37,9 @@ struct Pass<'a> {
 #[derive(Default)]
 struct State {
     out: String,
-    /// Elements that are open, as they were written; with the name under which each was let out, if it was.
+    /// Elements that are open and were let out: their names as written and as let out. At most [`DEPTH`], so that
+    /// looking through them takes no time.
     stack: Vec<Open>,
-    /// How many of them were let out.
-    depth: usize,
     /// The element that goes with all that is in it, and how often it is open inside itself.
     skipped: Option<(String, usize)>,
     /// A parser might put something elsewhere.
@@ -51,7 +50,7 @@ struct State {
 
 struct Open {
     name: String,
-    shown: Option<&'static str>,
+    shown: &'static str,
     /// Where its start tag begins in the output.
     at: usize,
 }
@@ -103,7 +102,7 @@ impl State {
 
     /// The innermost element that was let out.
     fn shown(&self) -> Option<&'static str> {
-        self.stack.iter().rev().find_map(|open| open.shown)
+        self.stack.last().map(|open| open.shown)
     }
 
     fn start(&mut self, tag: &Tag, around: &Surroundings<'_>) {
@@ -153,12 +152,8 @@ impl State {
         }
         match fate {
             Fate::Stays(shown) if !furniture => self.show(name, shown, tag, around),
-            _ if is_gone_void(name) || is_void(name) => {}
-            _ => self.stack.push(Open {
-                name: name.to_owned(),
-                shown: None,
-                at: self.out.len(),
-            }),
+            // what is in an element that goes stays where it is
+            _ => {}
         }
     }
 
@@ -179,10 +174,10 @@ impl State {
         let inline = self.stack.iter().any(|open| {
             matches!(
                 open.shown,
-                Some("p" | "a" | "span" | "em" | "strong" | "b" | "i" | "summary")
+                "p" | "a" | "span" | "em" | "strong" | "b" | "i" | "summary"
             )
         });
-        let in_link = self.stack.iter().any(|open| open.shown == Some("a"));
+        let in_link = self.stack.iter().any(|open| open.shown == "a");
         let (before, behind) = if inline { ("", "") } else { ("<p>", "</p>") };
         self.table_check("p");
         self.out.push_str(before);
@@ -205,12 +200,7 @@ impl State {
         }
         self.close_implied(shown);
         self.table_check(shown);
-        if self.depth >= DEPTH && !is_void(shown) {
-            self.stack.push(Open {
-                name: name.to_owned(),
-                shown: None,
-                at: self.out.len(),
-            });
+        if self.stack.len() >= DEPTH && !is_void(shown) {
             return;
         }
         let at = self.out.len();
@@ -226,10 +216,9 @@ impl State {
         self.out.push('>');
         self.fresh_pre = shown == "pre";
         if !is_void(shown) {
-            self.depth += 1;
             self.stack.push(Open {
                 name: name.to_owned(),
-                shown: Some(shown),
+                shown,
                 at,
             });
         }
@@ -291,9 +280,7 @@ impl State {
     /// holds is around it.
     fn close_within(&mut self, names: &[&str], stops: impl Fn(&str) -> bool) {
         for index in (0..self.stack.len()).rev() {
-            let Some(shown) = self.stack[index].shown else {
-                continue;
-            };
+            let shown = self.stack[index].shown;
             if names.contains(&shown) {
                 return self.close_to(index);
             }
@@ -319,7 +306,7 @@ impl State {
                 return self.close_to(index);
             }
             // an end tag inside a cell ends nothing outside
-            if open.shown.is_some_and(is_scope) && !(is_table_part(name) || name == "table") {
+            if is_scope(open.shown) && !(is_table_part(name) || name == "table") {
                 return;
             }
         }
@@ -329,8 +316,7 @@ impl State {
     fn close_to(&mut self, index: usize) {
         while self.stack.len() > index {
             let Some(open) = self.stack.pop() else { return };
-            let Some(shown) = open.shown else { continue };
-            self.depth -= 1;
+            let shown = open.shown;
             self.fresh_pre = false;
             if shown == "a" && self.is_symbol_anchor(open.at) {
                 self.out.truncate(open.at);
@@ -344,10 +330,7 @@ impl State {
 
     /// A link in a heading that shows nothing but `#` or the like is the heading's address.
     fn is_symbol_anchor(&self, at: usize) -> bool {
-        let in_heading = self
-            .stack
-            .iter()
-            .any(|open| open.shown.is_some_and(is_heading));
+        let in_heading = self.stack.iter().any(|open| is_heading(open.shown));
         let inside = || {
             self.out[at..]
                 .split_once('>')
