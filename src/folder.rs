@@ -78,6 +78,8 @@ pub struct Scan {
     pub assets: BTreeMap<String, Found>,
     /// Paths of articles that are there but cannot be read.
     pub broken: Vec<String>,
+    /// Paths of folders that cannot be listed: what was in them is not gone.
+    pub closed: Vec<String>,
     /// How many files there are.
     pub files: usize,
     /// What is wrong.
@@ -160,11 +162,11 @@ impl Walk<'_> {
         match fs::metadata(place) {
             Ok(meta) if !self.seen.insert((meta.dev(), meta.ino())) => return,
             Ok(_) => {}
-            Err(error) => return self.unreadable(path, &error),
+            Err(error) => return self.closed(path, &error),
         }
         let entries = match fs::read_dir(place) {
             Ok(entries) => entries,
-            Err(error) => return self.unreadable(path, &error),
+            Err(error) => return self.closed(path, &error),
         };
         let mut names: Vec<(std::ffi::OsString, Option<fs::FileType>)> = Vec::new();
         for entry in entries {
@@ -182,6 +184,11 @@ impl Walk<'_> {
             };
             self.entry(&place.join(&name), inner, &name, kind, kin);
         }
+    }
+
+    fn closed(&mut self, path: &str, error: &std::io::Error) {
+        self.unreadable(path, error);
+        self.found.closed.push(path.to_owned());
     }
 
     fn unreadable(&mut self, path: &str, error: &std::io::Error) {

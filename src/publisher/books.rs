@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 
-use super::read::{Folder, still_published};
+use super::read::{Folder, Lost, fall_back, still_published};
 use super::{
     Catalogue, Config, Disk, Edition, Ledger, Level, Manifest, Observation, Order, Problem, Turn,
 };
@@ -63,6 +63,7 @@ impl Books {
     /// Takes back from the published feeds what the ledger should know and does not, and what broken articles were.
     pub(super) fn mend(&mut self, config: &Config, folder: &mut Folder) {
         self.tell_faults(config);
+        self.hold_closed(config, folder);
         let suspect = self.is_suspect(config);
         if !suspect && folder.lost.is_empty() {
             return;
@@ -160,6 +161,32 @@ impl Books {
                 .rebuild(&entries, &folder.candidates, &config.site);
         }
         self.rewrite = true;
+    }
+
+    /// What was published from a folder that cannot be listed is not gone: it keeps its last good version.
+    fn hold_closed(&self, config: &Config, folder: &mut Folder) {
+        if folder.closed.is_empty() {
+            return;
+        }
+        let closed = std::mem::take(&mut folder.closed);
+        let inside = |path: &str| {
+            let mut rests = closed
+                .iter()
+                .filter_map(|folder| path.strip_prefix(folder.as_str()));
+            rests.any(|rest| rest.starts_with('/'))
+        };
+        let living = self.ledger.records().filter(|record| record.gone.is_none());
+        for record in living.filter(|record| record.path.as_deref().is_some_and(inside)) {
+            let Some(path) = record.path.clone() else {
+                continue;
+            };
+            folder.present.insert(path.clone());
+            let lost = Lost {
+                path,
+                modified: record.seen,
+            };
+            fall_back(folder, lost, config, &self.state);
+        }
     }
 
     /// The published entry serves where even the kept source of a broken article is gone.

@@ -27,6 +27,8 @@ pub(super) struct Folder {
     pub(super) lost: Vec<Lost>,
     /// Articles that only a published feed still had: there is no source of theirs to keep.
     pub(super) resurrected: BTreeSet<String>,
+    /// Folders that cannot be listed.
+    pub(super) closed: Vec<String>,
     /// Every other file.
     pub(super) assets: Assets,
     /// Where each asset lies.
@@ -73,6 +75,7 @@ pub(super) fn folder(
         .collect();
     let mut folder = Folder {
         files: scan.files,
+        closed: scan.closed,
         problems: scan.problems,
         ..Folder::default()
     };
@@ -166,7 +169,7 @@ fn take(folder: &mut Folder, parsed: Parsed, config: &Config, state: &State) {
 }
 
 /// The last good version of an article whose file cannot be understood.
-fn fall_back(folder: &mut Folder, lost: Lost, config: &Config, state: &State) {
+pub(super) fn fall_back(folder: &mut Folder, lost: Lost, config: &Config, state: &State) {
     let kept = state.good(&config.state(), &lost.path);
     match kept.and_then(|bytes| again(&lost.path, bytes, config)) {
         Some(article) => {

@@ -155,6 +155,11 @@ impl Rendering {
                     Problem::error(path, what)
                         .remedy("rename the file, or give the article a `slug`"),
                 );
+            } else if let Err(error) = std::fs::File::open(place) {
+                let what = format!("cannot be read: {error}");
+                let remedy =
+                    "give the user of tidings the right to read it; pages miss it until then";
+                self.notes.push(Problem::error(path, what).remedy(remedy));
             } else {
                 self.put(Document {
                     route,

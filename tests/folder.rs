@@ -1,0 +1,281 @@
+//! Which files of a folder become articles, and what is said of those that cannot.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test may fail, speak, and ask the clock"
+)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use common::Site;
+use tidings::folder::{scan, shrunk, unrest};
+
+fn articles(root: &Path) -> Vec<String> {
+    scan(root)
+        .unwrap()
+        .articles
+        .into_iter()
+        .map(|found| found.path)
+        .collect()
+}
+
+#[test]
+fn articles_assets_and_what_is_neither_are_told_apart() {
+    let site = Site::bare();
+    for name in [
+        "a.md",
+        "b.MARKDOWN",
+        "c.mdown",
+        "d.mkd",
+        "e.html",
+        "f.htm",
+        "g.XHTML",
+        "h.txt",
+        "i.text",
+        "sub/j.md",
+        "dir.md/k.md",
+        "_posts/l.md",
+        "_drafts/m.md",
+        "sub/README.md",
+    ] {
+        site.put(&format!("articles/{name}"), "x");
+    }
+    for name in [
+        ".hidden.md",
+        "_index.md",
+        "_private/n.md",
+        ".git/o.md",
+        "p.md~",
+        ".q.md.swp",
+        "#r.md#",
+        "s.md.bak",
+        "t.md.tmp",
+        "4913",
+        ".goutputstream-X.md",
+        "README.md",
+        "readme.txt",
+    ] {
+        site.put(&format!("articles/{name}"), "x");
+    }
+    for name in ["u.rst", "v.rst", "w.adoc", "image.png", "no-suffix"] {
+        site.put(&format!("articles/{name}"), "x");
+    }
+    let found = scan(&site.path("articles")).unwrap();
+    let paths: Vec<&str> = found
+        .articles
+        .iter()
+        .map(|found| found.path.as_str())
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "_drafts/m.md",
+            "_posts/l.md",
+            "a.md",
+            "b.MARKDOWN",
+            "c.mdown",
+            "d.mkd",
+            "dir.md/k.md",
+            "e.html",
+            "f.htm",
+            "g.XHTML",
+            "h.txt",
+            "i.text",
+            "sub/README.md",
+            "sub/j.md"
+        ]
+    );
+    assert!(
+        found.articles[0].draft && found.articles.iter().filter(|found| found.draft).count() == 1
+    );
+    assert_eq!(
+        found.assets.keys().collect::<Vec<_>>(),
+        ["image.png", "no-suffix"]
+    );
+    let said: Vec<String> = found.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 2, "once for each extension: {said:?}");
+    assert!(
+        said.iter()
+            .any(|said| said.contains("not read: files ending in `.rst`")),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn links_are_followed_only_inside_the_folder_and_nothing_is_read_twice() {
+    let site = Site::bare();
+    site.put("outside/secret.md", "secret");
+    site.put("articles/a.md", "x");
+    site.put("articles/sub/b.md", "x");
+    site.put("articles/.hidden/c.md", "x");
+    let root = site.path("articles");
+    for (target, name) in [
+        ("a.md", "again.md"),
+        ("sub", "alias"),
+        ("..", "sub/up"),
+        ("../outside/secret.md", "escape.md"),
+        ("../outside", "escape"),
+        ("/etc/passwd", "passwd.txt"),
+        ("nowhere.md", "dangling.md"),
+        ("loop.md", "loop.md"),
+        (".hidden/c.md", "hidden.md"),
+    ] {
+        symlink(target, root.join(name)).unwrap();
+    }
+    let found = scan(&root).unwrap();
+    let paths: Vec<&str> = found
+        .articles
+        .iter()
+        .map(|found| found.path.as_str())
+        .collect();
+    assert_eq!(paths, ["a.md", "sub/b.md"]);
+    let said: String = found
+        .problems
+        .iter()
+        .map(|problem| format!("{problem}\n"))
+        .collect();
+    for name in [
+        "escape.md",
+        "escape:",
+        "passwd.txt",
+        "dangling.md",
+        "loop.md",
+        "hidden.md",
+    ] {
+        assert!(said.contains(name), "{name}: {said}");
+    }
+    assert!(!site.build(&[]).stdout.contains("secret"));
+    assert!(!site.read("feeds/rss.xml").contains("secret"));
+}
+
+#[test]
+fn what_is_no_regular_file_is_not_opened() {
+    let site = Site::bare();
+    site.article("good.md", "Good", "Text.");
+    let fifo = std::process::Command::new("mkfifo")
+        .arg(site.path("articles/fifo.md"))
+        .status()
+        .unwrap();
+    assert!(fifo.success());
+    let _socket = std::os::unix::net::UnixListener::bind(site.path("articles/socket.md")).unwrap();
+    fs::File::create(site.path("articles/huge.md"))
+        .unwrap()
+        .set_len(1 << 42)
+        .unwrap();
+    let run = site.build(&[]);
+    assert_eq!(run.code, 3);
+    for said in [
+        "fifo.md: is a FIFO, no file",
+        "socket.md: is a socket, no file",
+        "huge.md: is 4398046511104 bytes long; at most 16777216 are read",
+    ] {
+        assert!(run.stderr.contains(said), "{said}: {}", run.stderr);
+    }
+    assert!(site.read("feeds/rss.xml").contains("Good"));
+}
+
+#[test]
+fn bytes_that_are_no_text_in_a_name_are_encoded() {
+    use std::os::unix::ffi::OsStrExt;
+    let site = Site::bare();
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9.md");
+    fs::write(site.path("articles").join(name), "x").unwrap();
+    assert_eq!(articles(&site.path("articles")), ["caf%E9.md"]);
+}
+
+#[test]
+fn a_text_that_was_written_a_moment_ago_is_waited_for() {
+    let site = Site::bare();
+    site.article("old.md", "Old", "Text.");
+    let scanned = |site: &Site| scan(&site.path("articles")).unwrap();
+    let now = std::time::SystemTime::now();
+    assert!(unrest(&scanned(&site), now).is_zero());
+    fs::write(site.path("articles/new.md"), "half of").unwrap();
+    let mtime = fs::metadata(site.path("articles/new.md"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    let milliseconds = |age: u64| {
+        unrest(
+            &scanned(&site),
+            mtime + std::time::Duration::from_millis(age),
+        )
+        .as_millis()
+    };
+    assert_eq!(
+        (milliseconds(0), milliseconds(150), milliseconds(200)),
+        (200, 50, 0)
+    );
+    // a time in the future counts for nothing
+    assert!(unrest(&scanned(&site), mtime - std::time::Duration::from_secs(60)).is_zero());
+}
+
+#[test]
+fn less_than_half_of_ten_files_or_more_is_an_accident() {
+    assert!(shrunk(10, 4) && shrunk(100, 0));
+    assert!(!shrunk(10, 5) && !shrunk(9, 0) && !shrunk(10, 12));
+}
+
+#[test]
+fn what_may_not_be_read_keeps_its_last_good_version() {
+    let mut site = Site::bare();
+    site.put("tidings.toml", "base_url = \"https://example.org/\"\n");
+    site.article("good.md", "Good", "![](image.png) Text.");
+    site.article("closed/inside.md", "Inside", "Text inside.");
+    site.article("file.md", "File", "Text of a file.");
+    site.put("articles/image.png", "png");
+    site.build_well();
+    let before = site.read("feeds/rss.xml");
+    let home = site.home().to_owned();
+    let deny = |path: &str, mode: u32| {
+        fs::set_permissions(home.join(path), fs::Permissions::from_mode(mode)).unwrap()
+    };
+    deny("articles/closed", 0);
+    deny("articles/file.md", 0);
+    if fs::read_dir(site.path("articles/closed")).is_ok() {
+        // root may read everything; the same run as a user of no rights
+        deny("articles/closed", 0o755);
+        println!("as root, what may not be read cannot be tested here");
+        return as_nobody(&site);
+    }
+    site.now += 60;
+    let run = site.build(&[]);
+    deny("articles/closed", 0o755);
+    assert_eq!(run.code, 3, "{run:?}");
+    assert_eq!(site.read("feeds/rss.xml"), before, "{run:?}");
+}
+
+/// Runs the program as `nobody`, who owns the site, and may not look into one folder and one file.
+fn as_nobody(site: &Site) {
+    let before = site.read("feeds/rss.xml");
+    let home = site.home().to_owned();
+    let script = format!(
+        "chown -R nobody {0} && chmod 755 {0} && chmod 0 {0}/articles/closed {0}/articles/file.md && \
+         setpriv --reuid=nobody --clear-groups --no-new-privs env -C {0} {1} build; code=$?; chown -R root {0}; exit $code",
+        home.display(),
+        site.home().join("tidings").display()
+    );
+    // the program lies where nobody may run it
+    fs::copy(env!("CARGO_BIN_EXE_tidings"), home.join("tidings")).unwrap();
+    let run = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .env("SOURCE_DATE_EPOCH", (site.now + 60).to_string())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(3), "{said}");
+    for path in [
+        "articles/closed",
+        "articles/closed/inside.md",
+        "articles/file.md",
+    ] {
+        assert!(said.contains(path), "{path}: {said}");
+    }
+    assert_eq!(site.read("feeds/rss.xml"), before, "{said}");
+}
