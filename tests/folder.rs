@@ -4,6 +4,8 @@
     clippy::expect_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
+    clippy::format_collect,
+    clippy::duration_suboptimal_units,
     reason = "a test may fail, speak, and ask the clock"
 )]
 

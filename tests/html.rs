@@ -232,6 +232,10 @@ fn plain_text_becomes_paragraphs() {
 #[test]
 fn markdown_is_commonmark_with_tables_footnotes_strikethrough_and_tasks() {
     for (source, expected) in [
+        (
+            "## A *b* & `c`!\n\n## A b c",
+            "<h2 id=\"a-b--c\">A <em>b</em> &amp; <code>c</code>!</h2>\n<h2 id=\"a-b-c\">A b c</h2>\n",
+        ),
         ("~~a~~ **b**", "<p><del>a</del> <strong>b</strong></p>\n"),
         (
             "- [x] a\n- [ ] b",

@@ -42,10 +42,53 @@ fn convert(source: &str) -> String {
             event => notes.target(&mut text).push(event),
         }
     }
+    name_headings(&mut text);
     let mut out = String::with_capacity(source.len() * 3 / 2);
     html::push_html(&mut out, text.into_iter());
     notes.write(&mut out);
     out
+}
+
+/// Gives each heading an id made of its words, as the generators do, so that links to it lead somewhere.
+fn name_headings(events: &mut [Event<'_>]) {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut start = None;
+    let mut words = String::new();
+    for index in 0..events.len() {
+        match &events[index] {
+            Event::Start(Tag::Heading { .. }) => {
+                start = Some(index);
+                words.clear();
+            }
+            Event::Text(text) | Event::Code(text) if start.is_some() => words.push_str(text),
+            Event::End(TagEnd::Heading(_)) => {
+                let id = heading_id(&words);
+                let count = seen.entry(id.clone()).or_default();
+                *count += 1;
+                let id = if *count == 1 {
+                    id
+                } else {
+                    format!("{id}-{}", *count - 1)
+                };
+                if let Some(Event::Start(Tag::Heading { id: place, .. })) =
+                    start.take().map(|start| &mut events[start])
+                    && place.is_none()
+                    && !id.is_empty()
+                {
+                    *place = Some(id.into());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Letters and digits of any script in lower case, `-` for white space, nothing for the rest.
+fn heading_id(words: &str) -> String {
+    let lower = words.trim().chars().flat_map(char::to_lowercase);
+    let kept = lower.filter(|c| c.is_alphanumeric() || c.is_whitespace() || matches!(c, '-' | '_'));
+    kept.map(|c| if c.is_whitespace() { '-' } else { c })
+        .collect()
 }
 
 /// The first word of an info string: `rust,linenos` and `rust {linenos=true}` are `rust`.
