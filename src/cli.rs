@@ -27,6 +27,14 @@ mod exit {
     pub(super) const NOTHING_WRITTEN: u8 = 5;
 }
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  2  wrong usage or configuration
+  3  an article or a document is not as it is written
+  4  another run is at work
+  5  nothing was written; the old feeds stay";
+
 /// Turns a folder of articles into valid RSS, Atom and JSON feeds.
 #[derive(Debug, Parser)]
 #[command(name = "tidings", version, max_term_width = 100)]
@@ -38,10 +46,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Read the articles, write the feeds, and stop
-    #[command(
-        after_help = "Exit codes: 0 done, 2 usage or configuration, 3 an article or document is not as written,\n\
-                            4 another run holds the lock, 5 nothing written (the old feeds stay)"
-    )]
+    #[command(after_help = EXIT_CODES)]
     Build(Build),
 }
 
@@ -60,8 +65,11 @@ struct Build {
     /// Where the feeds go [default: feeds]
     #[arg(long, value_name = "FOLDER")]
     feeds: Option<PathBuf>,
-    /// The public address, such as <https://example.org>/
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "The public address, such as https://example.org/"
+    )]
     base_url: Option<String>,
     /// Where your pages are, such as /:year/:month/:slug/ [default: pages of tidings' own]
     #[arg(long, value_name = "PATTERN")]

@@ -1,6 +1,9 @@
 //! What each element is to a feed, and which attributes it keeps. The lists hold nothing that the W3C Feed Validator
 //! complains about (so `<audio>` and `<video>` lose `controls`: readers show theirs).
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// What becomes of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -139,12 +142,15 @@ pub(super) fn fate(name: &str) -> Fate {
     }
 }
 
+type Known = HashMap<&'static str, (&'static str, &'static [&'static str])>;
+
+static KNOWN: LazyLock<Known> = LazyLock::new(|| {
+    let elements = ELEMENTS.iter().chain(&MORE_ELEMENTS);
+    elements.map(|(name, own)| (*name, (*name, *own))).collect()
+});
+
 fn element(name: &str) -> Option<(&'static str, &'static [&'static str])> {
-    ELEMENTS
-        .iter()
-        .chain(&MORE_ELEMENTS)
-        .find(|(known, _)| *known == name)
-        .copied()
+    KNOWN.get(name).copied()
 }
 
 pub(super) fn keeps(element_name: &str, attribute: &str) -> bool {
