@@ -617,3 +617,22 @@ fn a_disk_that_refuses_loses_nothing() {
     site.build_well();
     assert!(site.read("feeds/rss.xml").len() > before.len());
 }
+
+#[test]
+fn a_copy_is_a_copy_of_what_its_original_says_now() {
+    let mut site = Site::new();
+    site.article("a.md", "One", "First text.");
+    site.build_well();
+    // the text moves to a new file, and another one takes its place: nothing is held back, in this turn or the next
+    site.article("b.md", "One", "First text.");
+    site.article("a.md", "One", "Second text.");
+    site.now += 60;
+    site.build_well();
+    assert!(
+        site.read("feeds/rss.xml").contains("First text.")
+            && site.read("feeds/rss.xml").contains("Second text.")
+    );
+    let before = site.read("feeds/atom.xml");
+    site.build_well();
+    assert_eq!(site.read("feeds/atom.xml"), before);
+}

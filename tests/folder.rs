@@ -236,7 +236,7 @@ fn what_may_not_be_read_keeps_its_last_good_version() {
     let before = site.read("feeds/rss.xml");
     let home = site.home().to_owned();
     let deny = |path: &str, mode: u32| {
-        fs::set_permissions(home.join(path), fs::Permissions::from_mode(mode)).unwrap()
+        fs::set_permissions(home.join(path), fs::Permissions::from_mode(mode)).unwrap();
     };
     deny("articles/closed", 0);
     deny("articles/file.md", 0);

@@ -392,7 +392,7 @@ fn pieces() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(Cases { cases: 10_000, failure_persistence: None, ..Cases::default() })]
+    #![proptest_config(Cases { cases: 10_000, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(20_261_123), ..Cases::default() })]
 
     #[test]
     fn cleaning_twice_is_cleaning_once(html in pieces()) {

@@ -369,8 +369,9 @@ fn snapshot(home: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 proptest! {
-    // about 50 steps each: more than 10,000 in all
-    #![proptest_config(Cases { cases: 220, failure_persistence: None, ..Cases::default() })]
+    // about 50 steps each: more than 10,000 in all; one seed, so that a landing does not hang on luck: take another
+    // one, or more cases, for a campaign
+    #![proptest_config(Cases { cases: 220, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(20_261_123), ..Cases::default() })]
     #[test]
     fn no_id_ever_changes_or_is_shared_and_incremental_equals_batch(steps in steps()) {
         let mut world = World::new();

@@ -170,7 +170,7 @@ impl<'a> Turn<'a> {
             });
         }
         let claimed = claimed.into_keys().collect();
-        let new = self.without_copies(present, new);
+        let new = self.without_copies(present, &known, new);
         let renamed = renames(
             self.ledger,
             present,
@@ -211,25 +211,35 @@ impl<'a> Turn<'a> {
     }
 
     /// Moves are often copy and delete: a copy is held back while both files exist.
+    ///
+    /// What an original says is what its file says now; only of a file that is not for the public just now (a draft)
+    /// the record tells.
     fn without_copies(
         &mut self,
         present: &BTreeSet<String>,
+        known: &[Known<'_>],
         new: Vec<Candidate>,
     ) -> Vec<Candidate> {
         let mut originals: HashMap<&str, Vec<&Record>> = HashMap::new();
+        let mut first: HashMap<(String, Option<Date>), String> = HashMap::new();
         if !new.is_empty() {
+            let of = |article: &Article| {
+                let text = (article.digest.clone(), article.published);
+                (text, article.path.clone())
+            };
+            first = known
+                .iter()
+                .map(|known| of(&known.candidate.article))
+                .collect();
+            let read: HashSet<&String> = first.values().collect();
             for record in self.ledger.records() {
-                if record
-                    .path
-                    .as_ref()
-                    .is_some_and(|path| present.contains(path))
-                {
+                let path = record.path.as_ref();
+                if path.is_some_and(|path| present.contains(path) && !read.contains(path)) {
                     originals.entry(&record.digest).or_default().push(record);
                 }
             }
         }
         let mut kept: Vec<Candidate> = Vec::new();
-        let mut first: HashMap<(String, Option<Date>), String> = HashMap::new();
         for candidate in new {
             let article = &candidate.article;
             let living = originals.get(article.digest.as_str()).into_iter().flatten();
