@@ -10,11 +10,13 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Config, Raw};
+use crate::folder::Finished;
 use crate::problem::Problem;
 use crate::publisher::{Halt, Order, Publisher};
 
 mod progress;
 mod report;
+mod serve;
 
 use report::Report;
 
@@ -35,12 +37,14 @@ Exit codes:
   4  another run is at work
   5  nothing was written; the old feeds stay";
 
-/// Turns a folder of articles into valid RSS, Atom and JSON feeds.
+/// Turns a folder of articles into valid RSS, Atom and JSON feeds, and serves them.
+///
+/// Without a command it serves.
 #[derive(Debug, Parser)]
 #[command(name = "tidings", version, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -48,14 +52,14 @@ enum Command {
     /// Read the articles, write the feeds, and stop
     #[command(after_help = EXIT_CODES)]
     Build(Build),
+    /// Serve the feeds over HTTP, and make them anew whenever the folder changes
+    #[command(after_help = EXIT_CODES)]
+    Serve(serve::Serve),
 }
 
-#[derive(Debug, Args)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "they are the options of the command line, one by one"
-)]
-struct Build {
+/// Which site it is about.
+#[derive(Debug, Clone, Default, Args)]
+struct Place {
     /// The configuration [default: tidings.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -74,6 +78,19 @@ struct Build {
     /// Where your pages are, such as /:year/:month/:slug/ [default: pages of tidings' own]
     #[arg(long, value_name = "PATTERN")]
     permalink: Option<String>,
+    /// Accept that more than half of the files are gone
+    #[arg(long)]
+    allow_shrink: bool,
+}
+
+#[derive(Debug, Args)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they are the options of the command line, one by one"
+)]
+struct Build {
+    #[command(flatten)]
+    place: Place,
     /// Say nothing but errors
     #[arg(long, short, conflicts_with = "verbose")]
     quiet: bool,
@@ -83,9 +100,6 @@ struct Build {
     /// Count warnings as errors
     #[arg(long)]
     strict: bool,
-    /// Accept that more than half of the files are gone
-    #[arg(long)]
-    allow_shrink: bool,
     /// Say what subscribers would see, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -108,8 +122,12 @@ enum Format {
 pub fn run() -> ExitCode {
     let code = match Cli::try_parse() {
         Ok(Cli {
-            command: Command::Build(build),
+            command: Some(Command::Build(build)),
         }) => self::build(&build),
+        Ok(Cli {
+            command: Some(Command::Serve(serve)),
+        }) => serve::serve(&serve),
+        Ok(Cli { command: None }) => serve::serve(&serve::Serve::default()),
         Err(error) => {
             // a closed pipe must not become a panic
             let _ = error.print();
@@ -130,7 +148,7 @@ fn build(args: &Build) -> u8 {
         args.strict,
         args.format == Format::Json,
     );
-    let config = match configure(args) {
+    let config = match configure(&args.place, &[]) {
         Ok(config) => config,
         Err(problems) => {
             report.refusals(&problems);
@@ -147,12 +165,13 @@ fn build(args: &Build) -> u8 {
     let progress = progress::Bar::new(!args.quiet && std::io::stderr().is_terminal());
     let order = Order {
         now,
-        allow_shrink: args.allow_shrink,
+        allow_shrink: args.place.allow_shrink,
         dry_run: args.dry_run,
         wait: Duration::from_secs(args.wait),
         clock,
+        finished: Finished::default(),
     };
-    let outcome = Publisher::new(&config, &progress).turn(&order);
+    let outcome = Publisher::new(&config, &progress).turn(&order, &mut |_| {});
     progress.finish();
     match outcome {
         Ok(turn) => {
@@ -175,7 +194,7 @@ fn build(args: &Build) -> u8 {
 }
 
 /// Option before environment before file.
-fn configure(args: &Build) -> Result<Config, Vec<Problem>> {
+fn configure(args: &Place, listen: &[String]) -> Result<Config, Vec<Problem>> {
     let (mut raw, name, home) = read_config(args.config.as_deref())?;
     let from_file = |path: &mut Option<PathBuf>| {
         if let Some(inner) = path.as_mut() {
@@ -191,6 +210,9 @@ fn configure(args: &Build) -> Result<Config, Vec<Problem>> {
     raw.feeds = args.feeds.as_ref().map(here).or(raw.feeds);
     raw.base_url = args.base_url.clone().or(raw.base_url);
     raw.permalink = args.permalink.clone().or(raw.permalink);
+    if !listen.is_empty() {
+        raw.serve.listen = Some(listen.to_vec());
+    }
     Config::resolve(&raw, &name, &home)
 }
 

@@ -17,8 +17,10 @@ mod keys;
 mod person;
 mod quantity;
 pub mod raw;
+mod serve;
 
 pub use raw::Raw;
+pub use serve::{Address, DEFAULT_LISTEN, Log, Serve, Trusted};
 
 /// The name of the file.
 pub const FILE: &str = "tidings.toml";
@@ -47,6 +49,8 @@ pub struct Config {
     pub icon_asset: Option<String>,
     /// Whether a base URL is set anywhere.
     pub has_base_url: bool,
+    /// How and where the server answers.
+    pub serve: Serve,
 }
 
 impl Config {
@@ -108,38 +112,39 @@ impl Config {
             quantity::minutes(raw.serve.fresh.as_deref().unwrap_or("30 minutes")),
         );
         let main = refusals.take("defaults", main_feed(&title, &raw.defaults));
-        let (
-            Some(base),
-            Some(zone),
-            Some(language),
-            Some(authors),
-            Some(author),
-            Some(permalink),
-            Some(ttl),
-            Some(main),
-            [],
-        ) = (
-            base,
-            zone,
-            language,
-            authors,
-            author,
-            permalink,
-            ttl,
-            main,
-            refusals.found.as_slice(),
-        )
+        let icon = non_empty(raw.icon.as_deref()).map(str::to_owned);
+        let icon_url = icon.as_deref().and_then(crate::link::canonical);
+        let site = (|| {
+            Some(Site {
+                base: base?,
+                description: non_empty(raw.description.as_deref())
+                    .unwrap_or(&title)
+                    .to_owned(),
+                title,
+                language: language?,
+                zone: zone?,
+                author: author?,
+                copyright: non_empty(raw.copyright.as_deref()).map(str::to_owned),
+                icon: icon_url.clone(),
+                permalink: permalink?,
+                ttl: ttl?,
+            })
+        })();
+        let serve = serve::resolve(&raw.serve, site.as_ref(), home, &mut refusals);
+        let (Some(site), Some(authors), Some(main), Some(serve), []) =
+            (site, authors, main, serve, refusals.found.as_slice())
         else {
             return Err(refusals.found);
         };
-        let icon = non_empty(raw.icon.as_deref()).map(str::to_owned);
-        let icon_url = icon.as_deref().and_then(crate::link::canonical);
         let path = |text: Option<&PathBuf>, default: &str| {
             home.join(text.map_or(Path::new(default), PathBuf::as_path))
         };
         Ok(Self {
             name: name.to_owned(),
-            dialect: Dialect { zone, authors },
+            dialect: Dialect {
+                zone: site.zone,
+                authors,
+            },
             articles: path(raw.articles.as_ref(), "articles"),
             feeds: path(raw.feeds.as_ref(), "feeds"),
             ledger: path(raw.ledger.as_ref(), "ledger.jsonl"),
@@ -148,20 +153,8 @@ impl Config {
                 .filter(|_| icon_url.is_none())
                 .map(|icon| icon.trim_start_matches('/').to_owned()),
             has_base_url: raw.base_url.is_some(),
-            site: Site {
-                base,
-                description: non_empty(raw.description.as_deref())
-                    .unwrap_or(&title)
-                    .to_owned(),
-                title,
-                language,
-                zone,
-                author,
-                copyright: non_empty(raw.copyright.as_deref()).map(str::to_owned),
-                icon: icon_url,
-                permalink,
-                ttl,
-            },
+            serve,
+            site,
         })
     }
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::article::Person;
 use crate::catalogue::Catalogue;
 use crate::edition::Kind;
+use crate::site::Site;
 
 /// How much of an article a feed shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -202,6 +203,26 @@ pub struct Channel {
 }
 
 impl Channel {
+    /// What the feed of `spec` says of itself.
+    #[must_use]
+    pub fn new(site: &Site, spec: &FeedSpec) -> Self {
+        Self {
+            title: spec.title.clone(),
+            description: site.description.clone(),
+            home: site.base.to_string(),
+            language: site.language.clone(),
+            author: site.author.clone(),
+            copyright: site.copyright.clone(),
+            icon: site.icon.clone(),
+            ttl: site.ttl,
+            documents: spec
+                .formats
+                .iter()
+                .map(|kind| (*kind, site.url(&spec.route(*kind))))
+                .collect(),
+        }
+    }
+
     /// The absolute URL of this feed's document of `kind`.
     #[must_use]
     pub fn url(&self, kind: Kind) -> &str {

@@ -7,6 +7,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
@@ -69,6 +70,37 @@ pub struct Found {
     pub stamp: Stamp,
 }
 
+/// Files whose writers are known to be done with them, though they were written a moment ago: shared with whoever hears
+/// of it. Empty where nobody does.
+#[derive(Debug, Clone, Default)]
+pub struct Finished(Arc<Mutex<HashSet<PathBuf>>>);
+
+impl Finished {
+    /// The writer of this file has closed it, or put it in its place as a whole.
+    pub fn put(&self, place: &Path) {
+        self.lock().insert(place.to_owned());
+    }
+
+    /// Somebody writes this file.
+    pub fn take(&self, place: &Path) {
+        self.lock().remove(place);
+    }
+
+    /// Forgets all files: after a while nobody asks for them any more.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn has(&self, place: &Path) -> bool {
+        self.lock().contains(place)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
+        // a set is whole whatever its holder did
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// What a scan found.
 #[derive(Debug, Clone, Default)]
 pub struct Scan {
@@ -84,6 +116,46 @@ pub struct Scan {
     pub files: usize,
     /// What is wrong.
     pub problems: Vec<Problem>,
+}
+
+/// What tells one state of a folder from another: every name with its stamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint([u8; 32]);
+
+impl Scan {
+    /// Of all that was found.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut hasher = blake3::Hasher::new();
+        for found in self.articles.iter().chain(self.assets.values()) {
+            let Stamp {
+                size,
+                mtime,
+                ctime,
+                inode,
+            } = found.stamp;
+            hasher.update(found.path.as_bytes()).update(&[0]);
+            for number in [mtime.0, mtime.1, ctime.0, ctime.1] {
+                hasher.update(&number.to_le_bytes());
+            }
+            hasher
+                .update(&size.to_le_bytes())
+                .update(&inode.to_le_bytes());
+        }
+        for path in self.broken.iter().chain(&self.closed) {
+            hasher.update(path.as_bytes()).update(&[1]);
+        }
+        Fingerprint(*hasher.finalize().as_bytes())
+    }
+}
+
+/// Whether a name says that a file or folder is none of ours: hidden, or an editor's leftover.
+#[must_use]
+pub fn is_ignored(name: &OsStr) -> bool {
+    // what is said of a README is said of the top alone
+    let path = format!("_/{}", readable(name));
+    let is_folder_of_ours = matches!(name.as_bytes(), b"_posts" | b"_drafts");
+    !is_folder_of_ours && matches!(classify(name, &path), Class::Ignored)
 }
 
 /// Why there is nothing to scan.
@@ -356,7 +428,7 @@ fn readable(name: &OsStr) -> String {
 ///
 /// # Errors
 /// If it cannot be read, is no regular file or too long, or changes again and again.
-pub fn read(found: &Found) -> Result<Vec<u8>, Problem> {
+pub fn read(found: &Found) -> Result<(Vec<u8>, Stamp), Problem> {
     let refuse = |what: String, remedy: &str| Problem::error(&found.path, what).remedy(remedy);
     let failed = |error: std::io::Error| {
         refuse(
@@ -397,7 +469,7 @@ pub fn read(found: &Found) -> Result<Vec<u8>, Problem> {
             .map_err(failed)?;
         let after = file.metadata().map_err(failed)?;
         if Stamp::of(&before) == Stamp::of(&after) && bytes.len() as u64 == after.size() {
-            return Ok(bytes);
+            return Ok((bytes, Stamp::of(&after)));
         }
     }
     Err(refuse(
@@ -406,22 +478,25 @@ pub fn read(found: &Found) -> Result<Vec<u8>, Problem> {
     ))
 }
 
-/// How long to wait before reading, so that nobody's half-written text is read: until the newest file has been
-/// left alone for 200 ms. A modification time in the future counts for nothing.
+/// How long to wait before reading, so that nobody's half-written text is read: until the newest file of which it is
+/// not known that it is finished has been left alone for 200 ms. A modification time in the future counts for nothing.
 #[must_use]
-pub fn unrest(scan: &Scan, clock: SystemTime) -> Duration {
-    let newest = scan
+pub fn unrest(scan: &Scan, finished: &Finished, clock: SystemTime) -> Duration {
+    let age = |found: &Found| {
+        let (seconds, nanos) = found.stamp.mtime;
+        let since = Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+            + Duration::from_nanos(u64::try_from(nanos).unwrap_or_default());
+        clock
+            .duration_since(SystemTime::UNIX_EPOCH + since)
+            .ok()
+            .filter(|age| *age < QUIET)
+    };
+    let youngest = scan
         .articles
         .iter()
-        .map(|found| found.stamp.mtime)
-        .map(|(seconds, nanos)| {
-            let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
-            SystemTime::UNIX_EPOCH
-                + seconds
-                + Duration::from_nanos(u64::try_from(nanos).unwrap_or_default())
-        });
-    let youngest = newest
-        .filter_map(|mtime| clock.duration_since(mtime).ok())
+        .filter_map(|found| Some((age(found)?, found)))
+        .filter(|(_, found)| !finished.has(&found.place))
+        .map(|(age, _)| age)
         .min();
     youngest.map_or(Duration::ZERO, |age| QUIET.saturating_sub(age))
 }

@@ -35,10 +35,16 @@ pub mod render;
 pub mod page;
 pub mod check;
 pub mod edition;
+pub mod served;
+pub mod respond;
 // the doors
 pub mod folder;
 pub mod state;
 pub mod store;
+pub mod watch;
+pub mod status;
+pub mod server;
 // the hand on the crank, and who gives the order
 pub mod publisher;
+pub mod crank;
 pub mod cli;

@@ -88,6 +88,19 @@ pub fn external(entry: &Entry, site: &Site) -> Option<String> {
         .and_then(canonical)
 }
 
+/// The route below the base URL of an address that an article had: a path, or a URL on the site's own host. Not
+/// percent-encoded.
+#[must_use]
+pub fn route_of(address: &str, site: &Site) -> Option<String> {
+    let url = Url::parse(&own(address.trim(), site)?).ok()?;
+    let is_own = url.origin() == site.base.origin() && url.query().is_none();
+    let below = url
+        .path()
+        .strip_prefix(site.base.path())
+        .filter(|_| is_own)?;
+    Some(percent_decode_str(below).decode_utf8().ok()?.into_owned())
+}
+
 /// An absolute http(s) URL in its canonical form: host in lower case, path at least `/`.
 #[must_use]
 pub fn canonical(url: &str) -> Option<String> {

@@ -1,4 +1,5 @@
-//! The page that a person reads: one article, static HTML, no scripts.
+//! The pages that a person reads: static HTML, no scripts. What leads to the site itself is relative, so that a page
+//! works wherever it is looked at: behind a proxy, on a static host, on a developer's machine.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -7,39 +8,39 @@ use crate::feed::{Attachment, Channel, Item};
 use crate::link::PAGES;
 use crate::site::Site;
 
+mod feeds;
+mod local;
+
+pub use feeds::{Shown, index, preview};
+
 /// The route of the style sheet of all pages.
 pub const STYLE: &str = "tidings.css";
 
 /// The page of one article, at `articles/PAGE/index.html`.
 #[must_use]
 pub fn article(page: &str, item: &Item, site: &Site, feeds: &[Channel]) -> Document {
+    let route = format!("{PAGES}{page}/index.html");
+    let root = "../".repeat(route.matches('/').count());
     let language = item.language.as_deref().unwrap_or(&site.language);
     let title = item.title.as_deref().unwrap_or(&item.stand_in_title);
-    let markup = html! {
-        (DOCTYPE)
-        html lang=(language) dir=(direction(language)) {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) " – " (site.title) }
-                @if !item.summary.is_empty() { meta name="description" content=(item.summary); }
-                link rel="canonical" href=(item.link);
-                link rel="stylesheet" href=(site.url(STYLE));
-                @if let Some(icon) = &site.icon { link rel="icon" href=(icon); }
-                (autodiscovery(feeds))
-            }
-            body {
-                header lang=(site.language) dir=(direction(&site.language)) { a href=(site.base) { (site.title) } }
-                main { (text(item, site)) }
-                footer lang=(site.language) dir=(direction(&site.language)) { (subscribe(feeds)) }
-            }
-        }
+    let frame = Frame {
+        site,
+        root: &root,
+        feeds,
+        language,
+        title: format!("{title} – {}", site.title),
+        description: &item.summary,
+        canonical: Some(&item.link),
     };
-    let route = format!("{PAGES}{page}/index.html");
+    let markup = frame.around(&html! {
+        header lang=(site.language) dir=(direction(&site.language)) { a href=(here(&root)) { (site.title) } }
+        main { (text(item, site, &root)) }
+        footer lang=(site.language) dir=(direction(&site.language)) { (subscribe(feeds)) }
+    });
     Document {
         route,
         kind: Kind::Page,
-        body: Body::Memory(markup.into_string().into_bytes()),
+        body: Body::Memory(markup.into_string().into()),
     }
 }
 
@@ -50,11 +51,57 @@ pub fn style() -> Document {
     Document {
         route: STYLE.to_owned(),
         kind: Kind::Style,
-        body: Body::Memory(css.as_bytes().to_vec()),
+        body: Body::Memory(css.into()),
     }
 }
 
-fn text(item: &Item, site: &Site) -> Markup {
+/// What is the same on all pages.
+struct Frame<'a> {
+    site: &'a Site,
+    /// The relative reference to the top, empty or ending in `/`.
+    root: &'a str,
+    feeds: &'a [Channel],
+    language: &'a str,
+    title: String,
+    description: &'a str,
+    canonical: Option<&'a str>,
+}
+
+impl Frame<'_> {
+    fn around(&self, body: &Markup) -> Markup {
+        html! {
+            (DOCTYPE)
+            html lang=(self.language) dir=(direction(self.language)) {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    title { (self.title) }
+                    @if !self.description.is_empty() { meta name="description" content=(self.description); }
+                    @if let Some(canonical) = self.canonical { link rel="canonical" href=(canonical); }
+                    link rel="stylesheet" href={ (self.root) (STYLE) };
+                    @if let Some(icon) = &self.site.icon {
+                        link rel="icon" href=(local::reference(icon, self.site, self.root));
+                    } @else {
+                        link rel="icon" href="data:,";
+                    }
+                    @for feed in self.feeds {
+                        @for (kind, url) in &feed.documents {
+                            link rel="alternate" type=(media_type(*kind)) title=(feed.title) href=(url);
+                        }
+                    }
+                }
+                body { (body) }
+            }
+        }
+    }
+}
+
+/// A reference to the top that is never empty.
+fn here(root: &str) -> &str {
+    if root.is_empty() { "./" } else { root }
+}
+
+fn text(item: &Item, site: &Site, root: &str) -> Markup {
     let local = item.published.with_timezone(&site.zone);
     html! {
         article {
@@ -67,8 +114,8 @@ fn text(item: &Item, site: &Site) -> Markup {
                 }
             }
             @if let Some(external) = &item.external { p.about { a href=(external) { (external) } } }
-            (PreEscaped(&item.html))
-            @for attachment in &item.attachments { (player(attachment)) }
+            (PreEscaped(local::content(&item.html, site, root)))
+            @for attachment in &item.attachments { (player(attachment, site, root)) }
             @if !item.tags.is_empty() {
                 p.tags { @for tag in &item.tags { span { (tag) } " " } }
             }
@@ -76,40 +123,34 @@ fn text(item: &Item, site: &Site) -> Markup {
     }
 }
 
-fn player(attachment: &Attachment) -> Markup {
+fn player(attachment: &Attachment, site: &Site, root: &str) -> Markup {
     let name = attachment.url.rsplit('/').next().unwrap_or_default();
+    let url = local::reference(&attachment.url, site, root);
     html! {
         p.attachment {
             @if attachment.mime.starts_with("audio/") {
-                audio controls preload="none" src=(attachment.url) {}
+                audio controls preload="none" src=(url) {}
             } @else if attachment.mime.starts_with("video/") {
-                video controls preload="none" src=(attachment.url) {}
+                video controls preload="none" src=(url) {}
             }
-            a href=(attachment.url) { (name) }
-        }
-    }
-}
-
-fn autodiscovery(feeds: &[Channel]) -> Markup {
-    html! {
-        @for feed in feeds {
-            @for (kind, url) in &feed.documents {
-                link rel="alternate" type=(media_type(*kind)) title=(feed.title) href=(url);
-            }
+            a href=(url) { (name) }
         }
     }
 }
 
 fn subscribe(feeds: &[Channel]) -> Markup {
-    let name = |kind| match kind {
-        Kind::Rss => "RSS",
-        Kind::Atom => "Atom",
-        _ => "JSON Feed",
-    };
     html! {
         @for feed in feeds {
             p { @for (kind, url) in &feed.documents { a href=(url) type=(media_type(*kind)) { (name(*kind)) } " " } }
         }
+    }
+}
+
+fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Rss => "RSS",
+        Kind::Atom => "Atom",
+        _ => "JSON Feed",
     }
 }
 

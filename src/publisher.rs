@@ -1,17 +1,18 @@
 //! The hand on the crank: [`Publisher::turn`] is the program's table of contents.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 
 use crate::catalogue::Catalogue;
 use crate::config::Config;
-use crate::edition::Edition;
+use crate::edition::{Edition, Manifest};
+use crate::folder::{Fingerprint, Finished};
 use crate::ledger::{Ledger, Observation};
 use crate::problem::{Level, Problem};
 use crate::state::State;
-use crate::store::{Disk, Lock, LockError, Manifest};
+use crate::store::{Disk, Lock, LockError, Ready};
 
 mod announce;
 mod books;
@@ -42,6 +43,8 @@ pub struct Order {
     pub wait: Duration,
     /// The time of day by which files were written, whatever `now` pretends to be.
     pub clock: fn() -> SystemTime,
+    /// Which files are whole though they were written a moment ago.
+    pub finished: Finished,
 }
 
 /// Why nothing was written.
@@ -50,9 +53,12 @@ pub enum Halt {
     /// Another run is at work.
     #[error("another run of tidings is at work here; wait for it, or use `--wait SECONDS`")]
     Locked,
-    /// The folder of articles is missing, unreadable, or suddenly too small.
+    /// The folder of articles is missing or unreadable.
     #[error("{0}")]
     Folder(String),
+    /// The folder of articles is suddenly too small.
+    #[error("{0}")]
+    Shrunk(String),
     /// The world failed.
     #[error("{0:#}; nothing was published, the old feeds stay")]
     World(#[from] anyhow::Error),
@@ -81,10 +87,14 @@ pub struct Turn {
     pub deleted: Vec<String>,
     /// How many articles are public.
     pub entries: usize,
+    /// How many articles there are, by their state: public, scheduled, draft …
+    pub articles: BTreeMap<&'static str, u64>,
     /// What the author should know, in the order of files.
     pub problems: Vec<Problem>,
     /// Those problems, as text, that no earlier run told.
     pub news: BTreeSet<String>,
+    /// What the folder looked like.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl Turn {
@@ -118,11 +128,12 @@ impl<'a> Publisher<'a> {
         Self { config, progress }
     }
 
-    /// One turn: what is in the folder now becomes what is published.
+    /// One turn: what is in the folder now becomes what is published. `show` is told as soon as the ledger is
+    /// durable, if nothing that is shown waits for a file to be copied, and again when everything is on disk.
     ///
     /// # Errors
     /// If nothing was written: see [`Halt`]. What is wrong with articles is in [`Turn::problems`] instead.
-    pub fn turn(&self, order: &Order) -> Result<Turn, Halt> {
+    pub fn turn(&self, order: &Order, show: &mut dyn FnMut(&Ready<'_>)) -> Result<Turn, Halt> {
         let _lock = self.lock(order)?;
         let state = State::load(&self.config.state());
         let (books, folder) = rayon::join(
@@ -132,6 +143,7 @@ impl<'a> Publisher<'a> {
         let (mut books, mut folder) = (books?, folder?);
         books.mend(self.config, &mut folder);
         let candidates = std::mem::take(&mut folder.candidates);
+        let found = candidates.len();
         let mut seen =
             books
                 .ledger
@@ -146,15 +158,18 @@ impl<'a> Publisher<'a> {
             self.progress,
         )?;
         let lines = books.record(&seen, &rendering.feeds);
-        let (edition, refused) = gate::pass(self.config, rendering.edition, &books, &catalogue);
+        let (mut edition, refused) = gate::pass(self.config, rendering.edition, &books, &catalogue);
+        edition.gone = books.gone(&edition);
         let mut turn = announce::turn(self.config, &mut seen, &catalogue);
+        turn.fingerprint = folder.fingerprint;
+        turn.articles = announce::counts(&folder, found, catalogue.entries().len());
         turn.next = seen.next.into_iter().chain(rendering.next).min();
         let of_articles = [folder.problems.split_off(0), seen.problems, rendering.notes].concat();
         turn.problems
             .extend(announce::in_folder(self.config, of_articles));
         turn.problems
             .extend(books.problems.drain(..).chain(refused));
-        books.commit(self.config, order, &edition, &lines, &mut turn)?;
+        books.commit(self.config, order, &edition, &lines, show, &mut turn)?;
         books.remember(
             self.config,
             order,

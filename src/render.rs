@@ -35,7 +35,7 @@ fn document(feed: &Feed, kind: Kind) -> Result<Document, String> {
     Ok(Document {
         route: feed.spec.route(kind),
         kind,
-        body: Body::Memory(bytes),
+        body: Body::Memory(bytes.into()),
     })
 }
 

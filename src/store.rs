@@ -6,21 +6,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
 
-use crate::edition::{Body, Document, Edition, etag};
+use crate::edition::encode::{self, Coding, Effort, Encoded};
+use crate::edition::{self, Body, Edition, LedgerMark, Manifest, Published, etag, manifest};
 use crate::problem::Problem;
 
 pub mod durable;
-mod encode;
 mod lock;
-mod manifest;
+mod ready;
+mod shelf;
 
 pub use lock::{Lock, LockError};
-pub use manifest::{LedgerMark, Manifest, Published};
+pub use ready::{Ready, Step};
+pub use shelf::{Cut, Shelf};
+
+use ready::Lies;
 
 /// The file that names everything that is published.
 const MANIFEST: &str = "manifest.json";
@@ -56,13 +61,21 @@ pub struct Publication {
     pub problems: Vec<Problem>,
 }
 
-/// One document on its way.
-struct Step<'a> {
-    document: &'a Document,
-    published: Published,
-    place: PathBuf,
-    /// Whether the bytes on disk are these.
-    lies: Lies,
+/// What tells one manifest on disk from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ManifestStamp(u64, u64, (i64, i64));
+
+/// A document as it lies on disk.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Its route.
+    pub route: String,
+    /// Its entry in the manifest.
+    pub published: Published,
+    /// Its bytes, if it is served from memory.
+    pub bytes: Option<bytes::Bytes>,
+    /// When its file was put there.
+    pub mtime: std::time::SystemTime,
 }
 
 impl Disk {
@@ -105,6 +118,17 @@ impl Disk {
         }
     }
 
+    /// By which the manifest that lies there is known to be the same; `None` if there is none.
+    #[must_use]
+    pub fn stamp(&self) -> Option<ManifestStamp> {
+        let meta = fs::metadata(self.feeds.join(MANIFEST)).ok()?;
+        Some(ManifestStamp(
+            meta.ino(),
+            meta.size(),
+            (meta.mtime(), meta.mtime_nsec()),
+        ))
+    }
+
     /// The bytes of a document as they lie on disk.
     ///
     /// # Errors
@@ -114,15 +138,60 @@ impl Disk {
         fs::read(&place).with_context(|| format!("cannot read `{}`", place.display()))
     }
 
+    /// Every document of a manifest as it lies on disk: what is served from memory read, and the rest looked at. `None`
+    /// if a feed is not what the manifest says; a page or an asset that is not is left out.
+    #[must_use]
+    pub fn load(&self, manifest: &Manifest) -> Option<Vec<Loaded>> {
+        let mut loaded = Vec::with_capacity(manifest.documents.len());
+        for (route, published) in &manifest.documents {
+            match self.load_one(route, published) {
+                Some(document) => loaded.push(document),
+                None if published.kind.stays_in_memory() => return None,
+                None => {}
+            }
+        }
+        Some(loaded)
+    }
+
+    fn load_one(&self, route: &str, published: &Published) -> Option<Loaded> {
+        let place = self.place(route).ok()?;
+        let meta = fs::symlink_metadata(&place).ok()?;
+        let mtime = meta.modified().ok()?;
+        let is_dated = mtime == std::time::SystemTime::from(published.last_modified);
+        let in_memory = published.kind.stays_in_memory();
+        if !meta.is_file() || meta.len() != published.size {
+            return None;
+        }
+        let bytes = if in_memory || !is_dated {
+            let bytes = fs::read(&place).ok()?;
+            if edition::hash(&bytes) != published.hash {
+                return None;
+            }
+            in_memory.then(|| bytes.into())
+        } else {
+            None
+        };
+        Some(Loaded {
+            route: route.to_owned(),
+            published: published.clone(),
+            bytes,
+            mtime,
+        })
+    }
+
     /// What [`publish`](Self::publish) would change.
     ///
     /// # Errors
     /// If a route is not fit to be a file, or an asset cannot be read.
     pub fn plan(&self, edition: &Edition, previous: Option<&Manifest>) -> Result<Plan> {
-        let steps = self.steps(edition, previous, DateTime::UNIX_EPOCH)?;
-        let written = steps
-            .iter()
-            .filter(|step| step.lies == Lies::Differently)
+        let ready = self.prepare(
+            edition,
+            previous,
+            LedgerMark::default(),
+            DateTime::UNIX_EPOCH,
+        )?;
+        let written = ready
+            .changed()
             .map(|step| step.document.route.clone())
             .collect();
         let known = previous
@@ -135,41 +204,66 @@ impl Disk {
         Ok(Plan { written, deleted })
     }
 
-    /// Makes `edition` what is published.
+    /// Finds out what is to be done, and reads the assets that are to be copied; nothing is written yet.
+    ///
+    /// # Errors
+    /// If a route is not fit to be a file, or an asset cannot be read.
+    pub fn prepare<'a>(
+        &self,
+        edition: &'a Edition,
+        previous: Option<&Manifest>,
+        ledger: LedgerMark,
+        now: DateTime<Utc>,
+    ) -> Result<Ready<'a>> {
+        let mut steps = Vec::with_capacity(edition.documents.len());
+        for document in edition.documents.values() {
+            let place = self.place(&document.route)?;
+            steps.push(ready::step(document, place, previous, now)?);
+        }
+        let documents = steps
+            .iter()
+            .map(|step| (step.document.route.clone(), step.published.clone()))
+            .collect();
+        let manifest = Manifest {
+            version: manifest::VERSION,
+            ledger,
+            documents,
+            moved: edition.moved.clone(),
+            gone: edition.gone.clone(),
+        };
+        Ok(Ready {
+            steps,
+            manifest,
+            durable: false,
+        })
+    }
+
+    /// Makes what is ready what is published.
     ///
     /// # Errors
     /// If the disk refuses; every document is then wholly the old or wholly the new one, and the old manifest stays.
     pub fn publish(
         &self,
-        edition: &Edition,
+        ready: &mut Ready<'_>,
         previous: Option<&Manifest>,
-        ledger: LedgerMark,
-        now: DateTime<Utc>,
     ) -> Result<Publication> {
         fs::create_dir_all(&self.feeds)
             .with_context(|| format!("cannot make `{}`", self.feeds.display()))?;
         let mut done = Publication::default();
         let claims = self.claims(previous);
         self.sweep(&claims);
-        let steps = self.steps(edition, previous, now)?;
-        let documents: BTreeMap<String, Published> = steps
-            .iter()
-            .map(|step| (step.document.route.clone(), step.published.clone()))
-            .collect();
-        let mut manifest = Manifest {
-            version: manifest::VERSION,
-            ledger,
-            documents,
-        };
-        let differs = steps.iter().any(|step| step.lies == Lies::Differently);
-        if differs
+        if ready.changed().next().is_some()
             || claims
                 .keys()
-                .any(|route| !manifest.documents.contains_key(route))
+                .any(|route| !ready.manifest.documents.contains_key(route))
         {
-            self.note_pending(&manifest, &claims)?;
+            self.note_pending(&ready.manifest, &claims)?;
         }
-        for step in steps.iter().filter(|step| step.lies == Lies::Misdated) {
+        for step in ready
+            .steps
+            .iter()
+            .filter(|step| step.lies == Lies::Misdated)
+        {
             // nobody is harmed if the date cannot be set: the manifest has the true one
             let mtime = step.published.last_modified.into();
             let _ = fs::File::options()
@@ -177,16 +271,40 @@ impl Disk {
                 .open(&step.place)
                 .and_then(|file| file.set_modified(mtime));
         }
-        self.put_documents(&steps, previous, &mut done)?;
-        for step in &steps {
-            let encodings = Self::complete(step)?;
-            if let Some(published) = manifest.documents.get_mut(&step.document.route) {
+        self.put_documents(&ready.steps, previous, &mut done)?;
+        for step in &ready.steps {
+            let encodings = complete(step)?;
+            if let Some(published) = ready.manifest.documents.get_mut(&step.document.route) {
                 published.encodings = encodings;
             }
         }
-        self.put_manifest(&manifest, previous)?;
-        self.delete(&manifest, &claims, &mut done)?;
+        self.put_manifest(&ready.manifest, previous)?;
+        self.delete(&ready.manifest, &claims, &mut done)?;
+        ready.durable = true;
         Ok(done)
+    }
+
+    /// Puts better encodings beside a document that is published, if it still has the bytes that `hash` names.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn improve(&self, route: &str, published: &Published, encoded: &[Encoded]) -> Result<()> {
+        let place = self.place(route)?;
+        let failed = || format!("cannot write beside `{}`", place.display());
+        if edition::hash(&fs::read(&place)?) != published.hash {
+            return Ok(());
+        }
+        for one in encoded.iter().filter(|one| {
+            published
+                .encodings
+                .iter()
+                .any(|name| name == one.coding.name())
+        }) {
+            let sibling = with_suffix(&place, one.coding.extension());
+            durable::put_dated(&sibling, &one.bytes, published.last_modified)
+                .with_context(failed)?;
+        }
+        Ok(())
     }
 
     fn place(&self, route: &str) -> Result<PathBuf> {
@@ -198,54 +316,6 @@ impl Disk {
         } else {
             bail!("`{route}` is no fit name for a document")
         }
-    }
-
-    fn steps<'a>(
-        &self,
-        edition: &'a Edition,
-        previous: Option<&Manifest>,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<Step<'a>>> {
-        edition
-            .documents
-            .values()
-            .map(|document| self.step(document, previous, now))
-            .collect()
-    }
-
-    fn step<'a>(
-        &self,
-        document: &'a Document,
-        previous: Option<&Manifest>,
-        now: DateTime<Utc>,
-    ) -> Result<Step<'a>> {
-        let place = self.place(&document.route)?;
-        let (hash, size) = fingerprint(&document.body)?;
-        let before = previous.and_then(|manifest| manifest.documents.get(&document.route));
-        let current = before.filter(|before| before.hash == hash);
-        let last_modified = match (current, before) {
-            (Some(current), _) => current.last_modified,
-            (None, before) => {
-                manifest::last_modified(now, before.map(|before| before.last_modified))
-            }
-        };
-        let encodings = current
-            .map(|current| current.encodings.clone())
-            .unwrap_or_default();
-        let published = Published {
-            kind: document.kind,
-            hash,
-            size,
-            last_modified,
-            encodings,
-        };
-        let lies = lies(&place, &published, current.is_some());
-        Ok(Step {
-            document,
-            published,
-            place,
-            lies,
-        })
     }
 
     /// Everything that we put there, or were about to: route → hashes that are ours.
@@ -332,7 +402,7 @@ impl Disk {
                 done.problems.extend(self.set_aside(step)?);
             }
             let temporary = self
-                .prepare(step, !many)
+                .write_beside(step, !many)
                 .with_context(|| format!("cannot write `{}`", step.place.display()))?;
             if many {
                 ready.push((temporary, *step));
@@ -353,7 +423,7 @@ impl Disk {
     }
 
     /// Writes a document beside its place, with its date.
-    fn prepare(&self, step: &Step<'_>, sync: bool) -> Result<tempfile::NamedTempFile> {
+    fn write_beside(&self, step: &Step<'_>, sync: bool) -> Result<tempfile::NamedTempFile> {
         let folder = step.place.parent().unwrap_or(&self.feeds);
         durable::make_folders(&self.feeds, folder)?;
         let mut temporary = durable::temporary(folder)?;
@@ -396,43 +466,6 @@ impl Disk {
         ))
     }
 
-    /// Puts the encodings and tags beside a document where they are missing; the encodings that there are.
-    fn complete(step: &Step<'_>) -> Result<Vec<String>> {
-        if !step.published.kind.has_siblings() {
-            return Ok(Vec::new());
-        }
-        let Body::Memory(bytes) = &step.document.body else {
-            return Ok(Vec::new());
-        };
-        let failed = || format!("cannot write beside `{}`", step.place.display());
-        let mtime = step.published.last_modified;
-        let tag = etag(&step.document.route, bytes);
-        let mut encodings = Vec::new();
-        for (encoding, extension) in encode::ENCODINGS {
-            let place = with_suffix(&step.place, extension);
-            let known = step
-                .published
-                .encodings
-                .iter()
-                .any(|known| known == encoding);
-            if !(known && step.lies != Lies::Differently && place.exists()) {
-                let encoded = encode::encode(encoding, bytes).with_context(failed)?;
-                if encoded.len() >= bytes.len() {
-                    continue;
-                }
-                durable::put_dated(&place, &encoded, mtime).with_context(failed)?;
-                durable::put_dated(&with_suffix(&place, "etag"), tag.as_bytes(), mtime)
-                    .with_context(failed)?;
-            }
-            encodings.push(encoding.to_owned());
-        }
-        let place = with_suffix(&step.place, "etag");
-        if step.lies == Lies::Differently || !place.exists() {
-            durable::put_dated(&place, tag.as_bytes(), mtime).with_context(failed)?;
-        }
-        Ok(encodings)
-    }
-
     fn put_manifest(&self, manifest: &Manifest, previous: Option<&Manifest>) -> Result<()> {
         if previous == Some(manifest) {
             return Ok(());
@@ -457,7 +490,7 @@ impl Disk {
             let Ok(bytes) = fs::read(&place) else {
                 continue;
             };
-            if !hashes.contains(&blake3::hash(&bytes).to_hex().to_string()) {
+            if !hashes.contains(&edition::hash(&bytes)) {
                 continue;
             }
             unlink_siblings(&place)?;
@@ -484,52 +517,45 @@ impl Disk {
     }
 }
 
-fn fingerprint(body: &Body) -> Result<(String, u64)> {
-    match body {
-        Body::Memory(bytes) => Ok((blake3::hash(bytes).to_hex().to_string(), bytes.len() as u64)),
-        Body::File(source) => {
-            let failed = || format!("cannot read `{}`", source.display());
-            let mut hasher = blake3::Hasher::new();
-            let size = std::io::copy(
-                &mut fs::File::open(source).with_context(failed)?,
-                &mut hasher,
-            )
-            .with_context(failed)?;
-            Ok((hasher.finalize().to_hex().to_string(), size))
-        }
+/// Puts the encodings and tags beside a document where they are missing; the encodings that there are.
+fn complete(step: &Step<'_>) -> Result<Vec<String>> {
+    if !step.published.kind.has_siblings() {
+        return Ok(Vec::new());
     }
-}
-
-/// How a document lies on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lies {
-    /// These bytes, with their date.
-    Well,
-    /// These bytes, with another date.
-    Misdated,
-    /// Other bytes, or none.
-    Differently,
-}
-
-/// Size and date tell, if the manifest names these bytes; else they are read (a `git clone` gives every file the time
-/// of the clone).
-fn lies(place: &Path, published: &Published, current: bool) -> Lies {
-    let Ok(meta) = fs::symlink_metadata(place) else {
-        return Lies::Differently;
+    let Body::Memory(bytes) = &step.document.body else {
+        return Ok(Vec::new());
     };
-    if !meta.is_file() || meta.len() != published.size {
-        return Lies::Differently;
+    let failed = || format!("cannot write beside `{}`", step.place.display());
+    let mtime = step.published.last_modified;
+    let tag = etag(&step.document.route, &step.published.hash);
+    let mut encodings = Vec::new();
+    for coding in Coding::SIBLINGS {
+        let place = with_suffix(&step.place, coding.extension());
+        let known = step
+            .published
+            .encodings
+            .iter()
+            .any(|known| known == coding.name());
+        if !(known && step.lies != Lies::Differently && place.exists()) {
+            let made = step.encoded.iter().find(|made| made.coding == coding);
+            let encoded = match made {
+                Some(made) => made.bytes.clone(),
+                None => encode::encode(coding, Effort::Quick, bytes).with_context(failed)?,
+            };
+            if encoded.len() >= bytes.len() {
+                continue;
+            }
+            durable::put_dated(&place, &encoded, mtime).with_context(failed)?;
+            durable::put_dated(&with_suffix(&place, "etag"), tag.as_bytes(), mtime)
+                .with_context(failed)?;
+        }
+        encodings.push(coding.name().to_owned());
     }
-    let dated = meta
-        .modified()
-        .is_ok_and(|mtime| mtime == std::time::SystemTime::from(published.last_modified));
-    if current && dated {
-        return Lies::Well;
+    let place = with_suffix(&step.place, "etag");
+    if step.lies == Lies::Differently || !place.exists() {
+        durable::put_dated(&place, tag.as_bytes(), mtime).with_context(failed)?;
     }
-    match fs::read(place) {
-        Ok(bytes) if blake3::hash(&bytes).to_hex().as_str() == published.hash => Lies::Misdated,
-        _ => Lies::Differently,
-    }
+    Ok(encodings)
 }
 
 /// The siblings go first, the document comes, then the new siblings: no server ever mixes two versions.

@@ -16,7 +16,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use common::Site;
-use tidings::folder::{scan, shrunk, unrest};
+use tidings::folder::{Finished, scan, shrunk, unrest};
 
 fn articles(root: &Path) -> Vec<String> {
     scan(root)
@@ -197,7 +197,7 @@ fn a_text_that_was_written_a_moment_ago_is_waited_for() {
     site.article("old.md", "Old", "Text.");
     let scanned = |site: &Site| scan(&site.path("articles")).unwrap();
     let now = std::time::SystemTime::now();
-    assert!(unrest(&scanned(&site), now).is_zero());
+    assert!(unrest(&scanned(&site), &Finished::default(), now).is_zero());
     fs::write(site.path("articles/new.md"), "half of").unwrap();
     let mtime = fs::metadata(site.path("articles/new.md"))
         .unwrap()
@@ -206,6 +206,7 @@ fn a_text_that_was_written_a_moment_ago_is_waited_for() {
     let milliseconds = |age: u64| {
         unrest(
             &scanned(&site),
+            &Finished::default(),
             mtime + std::time::Duration::from_millis(age),
         )
         .as_millis()
@@ -215,7 +216,14 @@ fn a_text_that_was_written_a_moment_ago_is_waited_for() {
         (200, 50, 0)
     );
     // a time in the future counts for nothing
-    assert!(unrest(&scanned(&site), mtime - std::time::Duration::from_secs(60)).is_zero());
+    assert!(
+        unrest(
+            &scanned(&site),
+            &Finished::default(),
+            mtime - std::time::Duration::from_secs(60)
+        )
+        .is_zero()
+    );
 }
 
 #[test]

@@ -343,8 +343,11 @@ fn run(home: &Path, now: DateTime<Utc>) -> Turn {
         dry_run: false,
         wait: Duration::from_secs(5),
         clock: || std::time::SystemTime::UNIX_EPOCH,
+        finished: Default::default(),
     };
-    Publisher::new(&config, &Quiet).turn(&order).unwrap()
+    Publisher::new(&config, &Quiet)
+        .turn(&order, &mut |_| {})
+        .unwrap()
 }
 
 /// All bytes of the feeds and of the ledger.

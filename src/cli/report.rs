@@ -173,7 +173,8 @@ fn changes(turn: &Turn, order: &Order) {
         .for_each(|route| say(&format!("{delete} {route}")));
 }
 
-fn summary(turn: &Turn, config: &Config) -> String {
+/// What changed for subscribers, in a line.
+pub(super) fn summary(turn: &Turn, config: &Config) -> String {
     let mut text = format!(
         "{} new, {} updated, {} withdrawn",
         turn.new.len(),

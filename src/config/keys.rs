@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue};
 use crate::problem::Problem;
 
 /// Every key, by its table; `*` stands for any name.
-const KEYS: [(&str, &[&str]); 9] = [
+const KEYS: [(&str, &[&str]); 10] = [
     (
         "",
         &[
@@ -64,6 +64,7 @@ const KEYS: [(&str, &[&str]); 9] = [
     ),
     ("hub", &["*"]),
     ("serve.aliases", &["*"]),
+    ("serve.moved", &["*"]),
 ];
 
 /// The line (from 1) on which `key` is set; `None` if it stands nowhere by itself.

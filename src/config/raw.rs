@@ -65,12 +65,21 @@ pub struct Defaults {
     pub archives: bool,
 }
 
-/// `[serve]`: taken as it is; only `fresh` concerns `build`, since feeds tell it to readers.
+/// `[serve]`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "see `Raw`")]
 pub struct Serve {
+    pub listen: Option<Vec<String>>,
+    pub admin: Option<String>,
     pub fresh: Option<String>,
+    pub scan: Option<String>,
+    pub log: Option<String>,
+    pub trusted_proxies: Vec<String>,
+    pub max_connections: Option<usize>,
+    pub aliases: BTreeMap<String, String>,
+    pub moved: BTreeMap<String, String>,
+    pub gone: Vec<String>,
 }
 
 /// A number of bytes, or text with a unit.

@@ -1,5 +1,8 @@
 //! What a turn tells: counts for people, paths for programs, and advice.
 
+use std::collections::BTreeMap;
+
+use super::read::Folder;
 use super::{Catalogue, Config, Observation, Problem, Turn};
 use crate::config::DEFAULT_BASE_URL;
 
@@ -17,6 +20,17 @@ pub(super) fn turn(config: &Config, seen: &mut Observation, catalogue: &Catalogu
         problems: advice(config).into_iter().collect(),
         ..Turn::default()
     }
+}
+
+/// How many articles there are, by their state: `found` of them are for the public, if their dates allow.
+pub(super) fn counts(folder: &Folder, found: usize, public: usize) -> BTreeMap<&'static str, u64> {
+    let all = folder.present.len();
+    BTreeMap::from([
+        ("public", public as u64),
+        // scheduled, expired, or a copy of another one
+        ("withheld", found.saturating_sub(public) as u64),
+        ("draft", all.saturating_sub(found) as u64),
+    ])
 }
 
 /// Problems of articles know the path inside the folder; people know it from outside.

@@ -10,10 +10,11 @@ use super::{
 };
 use crate::article::{Article, Body, Date, Markup, Person, Title, TitleFrom, Visibility};
 use crate::check::read::{Published, PublishedEntry, read};
-use crate::edition::Kind;
+use crate::edition::{Kind, LedgerMark};
 use crate::ledger::{Candidate, Fault, FeedRecord, Remembered};
+use crate::link::PAGES;
 use crate::state::State;
-use crate::store::{LedgerMark, durable};
+use crate::store::{Ready, durable};
 
 /// The books of one turn.
 pub(super) struct Books {
@@ -218,6 +219,31 @@ impl Books {
         }
     }
 
+    /// What was published once and is no longer: the pages of withdrawn articles, and feeds that left the
+    /// configuration. Whoever asks is told so.
+    pub(super) fn gone(&self, edition: &Edition) -> BTreeSet<String> {
+        let withdrawn = self.ledger.records().filter(|record| record.gone.is_some());
+        let pages = withdrawn
+            .filter_map(|record| record.page.as_deref())
+            .map(|page| format!("{PAGES}{page}/index.html"));
+        let manifest = self.manifest.iter();
+        let feeds = manifest.flat_map(|manifest| {
+            let left = manifest.documents.iter();
+            let left = left.filter(|(_, document)| document.kind.is_feed());
+            left.map(|(route, _)| route.clone()).chain(
+                manifest
+                    .gone
+                    .iter()
+                    .filter(|route| !route.starts_with(PAGES))
+                    .cloned(),
+            )
+        });
+        pages
+            .chain(feeds)
+            .filter(|route| !edition.documents.contains_key(route))
+            .collect()
+    }
+
     /// Takes over what the turn found; the lines that are to be durable before a document is seen.
     pub(super) fn record(&mut self, seen: &Observation, feeds: &[FeedRecord]) -> Vec<u8> {
         let mut lines = String::new();
@@ -237,6 +263,7 @@ impl Books {
         order: &Order,
         edition: &Edition,
         lines: &[u8],
+        show: &mut dyn FnMut(&Ready<'_>),
         turn: &mut Turn,
     ) -> Result<()> {
         if self.rewrite || self.ledger.wants_compaction() {
@@ -252,10 +279,15 @@ impl Books {
             turn.deleted = plan.deleted;
             return Ok(());
         }
+        let previous = self.manifest.as_ref();
+        let mut ready = self.disk.prepare(edition, previous, mark, order.now)?;
         self.write_ledger(config, lines)?;
-        let published = self
-            .disk
-            .publish(edition, self.manifest.as_ref(), mark, order.now)?;
+        if !ready.waits_for_assets() {
+            show(&ready);
+        }
+        ready.encode()?;
+        let published = self.disk.publish(&mut ready, previous)?;
+        show(&ready);
         turn.written = published.written;
         turn.deleted = published.deleted;
         turn.problems.extend(published.problems);

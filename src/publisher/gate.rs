@@ -57,7 +57,7 @@ fn previous(refused: &Document, books: &Books) -> Option<Document> {
     let bytes = books.disk.read(&refused.route).ok()?;
     let whole = blake3::hash(&bytes).to_hex().as_str() == known.hash;
     whole.then(|| Document {
-        body: Body::Memory(bytes),
+        body: Body::Memory(bytes.into()),
         ..refused.clone()
     })
 }

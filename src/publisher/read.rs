@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::{Halt, Order, Progress};
 use crate::article::{self, Article, Outcome, Source, Visibility};
 use crate::config::Config;
-use crate::folder::{self, Found};
+use crate::folder::{self, Fingerprint, Found};
 use crate::ledger::Candidate;
 use crate::link::Assets;
 use crate::problem::Problem;
@@ -35,6 +35,8 @@ pub(super) struct Folder {
     pub(super) places: BTreeMap<String, PathBuf>,
     /// How many files there are.
     pub(super) files: usize,
+    /// What the folder looked like.
+    pub(super) fingerprint: Option<Fingerprint>,
     /// What is wrong.
     pub(super) problems: Vec<Problem>,
 }
@@ -54,29 +56,43 @@ pub(super) fn folder(
     progress: &dyn Progress,
 ) -> Result<Folder, Halt> {
     let root = &config.articles;
-    let scan = settled(root, order)?;
-    if !order.allow_shrink && folder::shrunk(state.files, scan.files) {
-        return Err(Halt::Folder(format!(
-            "`{}` held {} files and holds {} now; the old feeds stay: use `--allow-shrink` if that is meant",
-            root.display(),
-            state.files,
-            scan.files
-        )));
-    }
-    progress.stage("reading", scan.articles.len());
-    let parsed: Vec<Parsed> = scan
-        .articles
-        .into_par_iter()
-        .map(|found| {
-            let parsed = parse(found, config);
-            progress.step();
-            parsed
-        })
-        .collect();
+    let mut waited = Duration::ZERO;
+    let (scan, fingerprint, parsed) = loop {
+        let mut scan = settled(root, order, &mut waited)?;
+        if !order.allow_shrink && folder::shrunk(state.files, scan.files) {
+            return Err(Halt::Shrunk(format!(
+                "`{}` held {} files and holds {} now; the old feeds stay: use `--allow-shrink` if that is meant",
+                root.display(),
+                state.files,
+                scan.files
+            )));
+        }
+        let fingerprint = scan.fingerprint();
+        progress.stage("reading", scan.articles.len());
+        let parsed: Vec<Parsed> = scan
+            .articles
+            .par_iter()
+            .map(|found| {
+                let parsed = parse(found, config);
+                progress.step();
+                parsed
+            })
+            .collect();
+        // whoever wrote between the look and the reading may not be done
+        let is_whole = parsed.iter().all(|parsed| parsed.as_seen)
+            && folder::unrest(&scan, &order.finished, (order.clock)()).is_zero();
+        if is_whole || waited >= PATIENCE {
+            scan.articles.clear();
+            break (scan, fingerprint, parsed);
+        }
+        waited += PAUSE;
+        std::thread::sleep(PAUSE);
+    };
     let mut folder = Folder {
         files: scan.files,
         closed: scan.closed,
         problems: scan.problems,
+        fingerprint: Some(fingerprint),
         ..Folder::default()
     };
     for (path, found) in scan.assets {
@@ -101,18 +117,22 @@ pub(super) fn folder(
     Ok(folder)
 }
 
-/// A scan in which no file was written a moment ago: it might be half written. Waits for at most two seconds.
-fn settled(root: &Path, order: &Order) -> Result<folder::Scan, Halt> {
-    let mut waited = Duration::ZERO;
+/// How long a file that is written again and again may keep others waiting.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Before what changed under our eyes is looked at again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A scan in which no file was written a moment ago: it might be half written. Waits at most as long as is left.
+fn settled(root: &Path, order: &Order, waited: &mut Duration) -> Result<folder::Scan, Halt> {
     loop {
         let scan = folder::scan(root)
             .map_err(|error| Halt::Folder(format!("{error}; the old feeds stay")))?;
-        let wait = folder::unrest(&scan, (order.clock)());
-        if wait.is_zero() || waited >= Duration::from_secs(2) {
+        let wait = folder::unrest(&scan, &order.finished, (order.clock)());
+        if wait.is_zero() || *waited >= PATIENCE {
             return Ok(scan);
         }
         std::thread::sleep(wait);
-        waited += wait;
+        *waited += wait;
     }
 }
 
@@ -120,13 +140,17 @@ struct Parsed {
     path: String,
     modified: DateTime<Utc>,
     draft: bool,
+    /// Whether what was read is what the scan saw.
+    as_seen: bool,
     outcome: Outcome,
     problems: Vec<Problem>,
 }
 
-fn parse(found: Found, config: &Config) -> Parsed {
-    let (outcome, problems) = match folder::read(&found) {
-        Ok(bytes) => {
+fn parse(found: &Found, config: &Config) -> Parsed {
+    let mut as_seen = true;
+    let (outcome, problems) = match folder::read(found) {
+        Ok((bytes, stamp)) => {
+            as_seen = stamp == found.stamp;
             let path = &found.path;
             article::parse(Source { path, bytes }, &config.dialect)
         }
@@ -134,8 +158,9 @@ fn parse(found: Found, config: &Config) -> Parsed {
     };
     Parsed {
         modified: found.stamp.modified(),
-        path: found.path,
+        path: found.path.clone(),
         draft: found.draft,
+        as_seen,
         outcome,
         problems,
     }
@@ -148,6 +173,7 @@ fn take(folder: &mut Folder, parsed: Parsed, config: &Config, state: &State) {
         draft,
         outcome,
         problems,
+        ..
     } = parsed;
     folder.problems.extend(problems);
     match outcome {

@@ -60,7 +60,7 @@ pub(super) fn render(
     let channels: Vec<Channel> = config
         .specs
         .iter()
-        .map(|spec| channel(site, spec))
+        .map(|spec| Channel::new(site, spec))
         .collect();
     for ((spec, channel), selected) in config.specs.iter().zip(&channels).zip(&selected) {
         let items: Vec<Item> = selected
@@ -91,6 +91,7 @@ pub(super) fn render(
         rendering.pages(catalogue, &fragments, site, &channels);
         rendering.assets(config, &fragments, folder);
     }
+    rendering.edition.moved = moved(catalogue, site, &rendering.edition);
     for (_, fragment) in fragments {
         rendering.notes.extend(fragment.problems);
     }
@@ -204,24 +205,6 @@ fn with_icon(config: &Config, folder: &Folder) -> Site {
     site
 }
 
-fn channel(site: &Site, spec: &FeedSpec) -> Channel {
-    Channel {
-        title: spec.title.clone(),
-        description: site.description.clone(),
-        home: site.base.to_string(),
-        language: site.language.clone(),
-        author: site.author.clone(),
-        copyright: site.copyright.clone(),
-        icon: site.icon.clone(),
-        ttl: site.ttl,
-        documents: spec
-            .formats
-            .iter()
-            .map(|kind| (*kind, site.url(&spec.route(*kind))))
-            .collect(),
-    }
-}
-
 /// The feed with its id and its date: a date that moves only when what the feed shows does.
 fn feed(
     spec: &FeedSpec,
@@ -291,4 +274,25 @@ fn feed_record(
         changed,
         digest,
     }
+}
+
+/// The old addresses of articles, as far as they are below the base URL and nothing else is there.
+fn moved(catalogue: &Catalogue, site: &Site, edition: &Edition) -> BTreeMap<String, String> {
+    let mut moved = BTreeMap::new();
+    for (index, entry) in catalogue.entries().iter().enumerate() {
+        let link = catalogue.link(index);
+        let aliases = entry.article.aliases.iter();
+        for route in aliases.filter_map(|alias| crate::link::route_of(alias, site)) {
+            let page = format!("{}/index.html", route.trim_end_matches('/'));
+            let is_own = site.url(&route) == link;
+            let taken = [&route, &page]
+                .iter()
+                .any(|route| edition.documents.contains_key(*route));
+            if !is_own && !taken && !route.is_empty() {
+                // of two articles with one old address the newest has it
+                moved.entry(route).or_insert_with(|| link.to_owned());
+            }
+        }
+    }
+    moved
 }

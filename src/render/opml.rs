@@ -53,6 +53,6 @@ pub fn write(title: &str, feeds: &[Channel]) -> Result<Document, quick_xml::Erro
     Ok(Document {
         route: ROUTE.to_owned(),
         kind: Kind::Opml,
-        body: Body::Memory(writer.into_inner()),
+        body: Body::Memory(writer.into_inner().into()),
     })
 }

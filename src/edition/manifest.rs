@@ -1,14 +1,14 @@
 //! The manifest: every published document, with its hash and its date.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::edition::Kind;
+use super::Kind;
 
 /// The version that this program writes.
-pub(super) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// What is published.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,12 @@ pub struct Manifest {
     pub ledger: LedgerMark,
     /// Every document, by its route.
     pub documents: BTreeMap<String, Published>,
+    /// Old addresses of articles: route → absolute URL.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub moved: BTreeMap<String, String>,
+    /// Routes of what was published once and is withdrawn.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub gone: BTreeSet<String>,
 }
 
 /// Which ledger it was.
@@ -58,12 +64,12 @@ pub struct Published {
 }
 
 impl Manifest {
-    pub(super) fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
+    pub(crate) fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(text)
     }
 
     /// One document a line, so that a difference can be read.
-    pub(super) fn to_text(&self) -> Vec<u8> {
+    pub(crate) fn to_text(&self) -> Vec<u8> {
         let mut text = format!(
             "{{\"version\":{},\n\"ledger\":{},\n\"documents\":{{",
             self.version,
@@ -73,7 +79,14 @@ impl Manifest {
             let comma = if index == 0 { "\n" } else { ",\n" };
             text += &format!("{comma}{}:{}", json(route), json(published));
         }
-        text += "\n}}\n";
+        text += "\n}";
+        if !self.moved.is_empty() {
+            text += &format!(",\n\"moved\":{}", json(&self.moved));
+        }
+        if !self.gone.is_empty() {
+            text += &format!(",\n\"gone\":{}", json(&self.gone));
+        }
+        text += "}\n";
         text.into_bytes()
     }
 }
@@ -84,7 +97,7 @@ fn json(value: &impl Serialize) -> String {
 }
 
 /// The first whole second after `now`, and later than the date before.
-pub(super) fn last_modified(now: DateTime<Utc>, before: Option<DateTime<Utc>>) -> DateTime<Utc> {
+pub(crate) fn last_modified(now: DateTime<Utc>, before: Option<DateTime<Utc>>) -> DateTime<Utc> {
     let second = TimeDelta::seconds(1);
     let next = now.trunc_subsecs(0) + second;
     before.map_or(next, |before| next.max(before + second))

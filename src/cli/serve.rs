@@ -1,0 +1,256 @@
+//! `tidings serve`: the crank on one thread, the server on the others, and the signals that end it.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use sd_notify::NotifyState;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use super::report::Report;
+use super::{Place, clock, configure, exit, report};
+use crate::config::{self, Config};
+use crate::crank::{Crank, Herald};
+use crate::problem::{Level, Problem};
+use crate::publisher::Turn;
+use crate::server::{AccessLog, Door, GRACE, House, Listener, accept, bind, inherited};
+use crate::watch::Wake;
+
+/// The options of `tidings serve`.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    place: Place,
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        help = "Where to listen, such as 127.0.0.1:8080 or unix:/run/tidings.sock; may be given several times"
+    )]
+    listen: Vec<String>,
+}
+
+pub(super) fn serve(args: &Serve) -> u8 {
+    tell_on_stderr();
+    let config = match configure(&args.place, &args.listen) {
+        Ok(config) => config,
+        Err(problems) => {
+            Report::new(false, false, false, false).refusals(&problems);
+            return exit::USAGE;
+        }
+    };
+    match run(args, config) {
+        Ok(()) => exit::DONE,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            exit::NOTHING_WRITTEN
+        }
+    }
+}
+
+/// Everything but the access log goes to standard error.
+fn tell_on_stderr() {
+    let terminal = std::io::stderr().is_terminal();
+    let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let lines = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(colour);
+    // the journal has the time of each line already
+    let _ = if std::env::var_os("JOURNAL_STREAM").is_some() {
+        lines.without_time().try_init()
+    } else {
+        lines.try_init()
+    };
+}
+
+/// Says in the log what the crank has to say.
+struct Voice;
+
+impl Herald for Voice {
+    fn problem(&self, problem: &Problem) {
+        self.state(problem.level, &problem.to_string());
+    }
+
+    fn turn(&self, turn: &Turn, config: &Config) {
+        tracing::info!("{}", report::summary(turn, config));
+    }
+
+    fn state(&self, level: Level, text: &str) {
+        match level {
+            Level::Error => tracing::error!("{text}"),
+            Level::Warning => tracing::warn!("{text}"),
+            Level::Info => tracing::info!("{text}"),
+        }
+    }
+}
+
+fn run(args: &Serve, config: Config) -> Result<()> {
+    let runtime = runtime()?;
+    let file = args.place.config.clone();
+    let file = file.unwrap_or_else(|| PathBuf::from(config::FILE));
+    let reload = {
+        let args = args.clone();
+        Box::new(move || configure(&args.place, &args.listen))
+    };
+    let mut crank = Crank::new(config.clone(), file, reload, Box::new(Voice), clock);
+    let window = crank.window();
+    if !crank.load() {
+        // there is nothing to offer until the folder is read
+        crank.turn(clock().into(), args.place.allow_shrink);
+        anyhow::ensure!(window.load().is_some(), "there is nothing to serve yet");
+    }
+    let (waker, wakes) = channel();
+    let house = House::new(
+        window,
+        crank.board(),
+        AccessLog::to(std::io::stdout()),
+        waker.clone(),
+        clock,
+    );
+    let (public, admin) = {
+        let _inside = runtime.enter();
+        (listen(&config)?, listen_admin(&config)?)
+    };
+    greet(&config, &public, &admin);
+    let turning = {
+        let (waker, allow_shrink) = (waker.clone(), args.place.allow_shrink);
+        std::thread::Builder::new()
+            .name("publisher".to_owned())
+            .spawn(move || crank.run(&wakes, &waker, allow_shrink))
+            .context("cannot start a thread")?
+    };
+    let outcome = runtime.block_on(attend(house, public, admin, &waker, &turning));
+    runtime.shutdown_background();
+    outcome
+}
+
+/// One thread a core; on a single core one thread does all.
+fn runtime() -> Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut builder = if cores == 1 {
+        Builder::new_current_thread()
+    } else {
+        Builder::new_multi_thread()
+    };
+    builder
+        .enable_all()
+        .build()
+        .context("cannot start the server's threads")
+}
+
+fn listen(config: &Config) -> Result<Vec<Listener>> {
+    if config.serve.listen.is_empty() {
+        return inherited();
+    }
+    let mut listeners = Vec::new();
+    for address in &config.serve.listen {
+        listeners.extend(bind(address, Door::Public)?);
+    }
+    Ok(listeners)
+}
+
+fn listen_admin(config: &Config) -> Result<Vec<Listener>> {
+    config
+        .serve
+        .admin
+        .as_ref()
+        .map_or(Ok(Vec::new()), |address| bind(address, Door::Admin))
+}
+
+fn greet(config: &Config, public: &[Listener], admin: &[Listener]) {
+    let folder = absolute(&config.articles);
+    tracing::info!(
+        "`{}` from {folder}, for {}",
+        config.site.title,
+        config.site.base
+    );
+    for listener in public {
+        match listener.url() {
+            Some(url) => tracing::info!("open {url}"),
+            None => tracing::info!("listening on {}", listener.name),
+        }
+    }
+    for listener in admin {
+        tracing::info!("metrics and /refresh on {}", listener.name);
+    }
+}
+
+fn absolute(path: &Path) -> String {
+    let real = path.canonicalize();
+    format!("`{}`", real.as_deref().unwrap_or(path).display())
+}
+
+/// Serves until a signal says that it is over.
+async fn attend(
+    house: Arc<House>,
+    public: Vec<Listener>,
+    admin: Vec<Listener>,
+    waker: &Sender<Wake>,
+    turning: &JoinHandle<()>,
+) -> Result<()> {
+    let failed = "cannot wait for signals";
+    let mut hangup = signal(SignalKind::hangup()).context(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).context(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).context(failed)?;
+    let (stop, stopped) = watch::channel(false);
+    let doors = public.into_iter().map(|listener| (listener, Door::Public));
+    let doors = doors.chain(admin.into_iter().map(|listener| (listener, Door::Admin)));
+    let tasks: Vec<_> = doors
+        .map(|(listener, door)| {
+            tokio::spawn(accept(Arc::clone(&house), listener, door, stopped.clone()))
+        })
+        .collect();
+    tell_systemd(&[NotifyState::Ready]);
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => {
+                // the crank lives as long as we do
+                let _ = waker.send(Wake::Settings);
+            }
+            () = either(&mut terminate, &mut interrupt) => break,
+        }
+    }
+    tell_systemd(&[NotifyState::Stopping]);
+    house.drain();
+    let _ = stop.send(true);
+    let _ = waker.send(Wake::Stop);
+    tracing::info!("stopping; a second signal stops at once");
+    let ended = async {
+        house.empty().await;
+        // what it is publishing is better whole, though it would survive
+        while !turning.is_finished() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        () = ended => {}
+        () = tokio::time::sleep(GRACE) => {
+            tracing::warn!("{} connections were cut off", house.connections());
+        }
+        () = either(&mut terminate, &mut interrupt) => {}
+    }
+    // sockets in the file system go with their listeners
+    for task in tasks {
+        task.abort();
+        let _ = task.await;
+    }
+    Ok(())
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn tell_systemd(state: &[NotifyState<'_>]) {
+    // without systemd nobody wants to know
+    let _ = sd_notify::notify(state);
+}

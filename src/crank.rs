@@ -1,0 +1,556 @@
+//! The crank of `tidings serve`: turns the publisher whenever something wakes it, and puts each new edition in the place
+//! of the old. Synchronous, on a thread of its own; requests never wait for it.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::ArcSwapOption;
+use chrono::{DateTime, Utc};
+use rayon::prelude::*;
+
+use crate::config::{Config, Serve};
+use crate::edition::Manifest;
+use crate::folder::{self, Finished};
+use crate::problem::{Level, Problem};
+use crate::publisher::{Halt, Order, Progress, Publisher, Turn};
+use crate::served::{Served, Terms};
+use crate::status::Board;
+use crate::store::{Disk, ManifestStamp, Ready, Shelf};
+use crate::watch::{Wake, Watch, When, clock};
+
+mod offer;
+
+/// What the server offers now: an edition, and the shelf that its larger documents lie on.
+#[derive(Debug)]
+pub struct Offer {
+    /// Every path that is answered.
+    pub served: Arc<Served>,
+    /// Where the larger documents lie.
+    pub shelf: Option<Shelf>,
+    /// What `[serve]` says.
+    pub settings: Serve,
+}
+
+/// The place where the server finds what it offers; empty until there is an edition.
+pub type Window = Arc<ArcSwapOption<Offer>>;
+
+/// How to get the configuration anew.
+pub type Reload = Box<dyn Fn() -> Result<Config, Vec<Problem>> + Send>;
+
+/// Who hears what the author or the operator should know.
+pub trait Herald: Send {
+    /// A problem that was not there before.
+    fn problem(&self, problem: &Problem);
+    /// What a turn changed for subscribers.
+    fn turn(&self, turn: &Turn, config: &Config);
+    /// That something stands in the way, and that it does no longer.
+    fn state(&self, level: Level, text: &str);
+}
+
+/// How often is looked for what no event tells: a swapped folder, another configuration, another publisher.
+const TICK: Duration = Duration::from_secs(1);
+/// How often the folder is walked where there are no events.
+const POLL: Duration = Duration::from_secs(2);
+/// How long a folder may be missing before it is called so: it may be on its way to be swapped.
+const GAP: Duration = Duration::from_secs(2);
+/// How long a folder that shrank must stay so to be believed.
+const BELIEVED: Duration = Duration::from_secs(300);
+/// When what the world refused is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+/// How long nothing must happen before better encodings are made.
+const IDLE: Duration = Duration::from_secs(1);
+/// How long to wait for a run of `tidings build`.
+const LOCK: Duration = Duration::from_secs(10);
+
+/// Turns the publisher.
+pub struct Crank {
+    config: Config,
+    config_file: PathBuf,
+    reload: Reload,
+    window: Window,
+    board: Board,
+    herald: Box<dyn Herald>,
+    clock: fn() -> SystemTime,
+    finished: Finished,
+    /// The manifest that is offered.
+    manifest: Option<Manifest>,
+    fingerprint: Option<folder::Fingerprint>,
+    next: Option<DateTime<Utc>>,
+    /// Problems of the last turn, as text.
+    told: BTreeSet<String>,
+    trouble: Option<Trouble>,
+    /// Aliases that lead nowhere, as they were told.
+    astray: Vec<String>,
+    /// By which the manifest on disk is known to be ours.
+    stamp: Option<ManifestStamp>,
+    /// Entity tags of what has its best encodings.
+    best: HashSet<String>,
+    last_turn: Instant,
+}
+
+/// Why the last turn published nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Trouble {
+    text: String,
+    since: DateTime<Utc>,
+    shrunk: bool,
+    gap: bool,
+    told: bool,
+    again: Instant,
+}
+
+struct Silent;
+
+impl Progress for Silent {
+    fn stage(&self, _: &'static str, _: usize) {}
+    fn step(&self) {}
+}
+
+impl Crank {
+    /// For a site. Nothing is read yet.
+    #[must_use]
+    pub fn new(
+        config: Config,
+        config_file: PathBuf,
+        reload: Reload,
+        herald: Box<dyn Herald>,
+        clock_of_day: fn() -> SystemTime,
+    ) -> Self {
+        Self {
+            config,
+            config_file,
+            reload,
+            window: Window::default(),
+            board: Board::default(),
+            herald,
+            clock: clock_of_day,
+            finished: Finished::default(),
+            manifest: None,
+            fingerprint: None,
+            next: None,
+            told: BTreeSet::new(),
+            trouble: None,
+            astray: Vec::new(),
+            stamp: None,
+            best: HashSet::new(),
+            last_turn: clock(),
+        }
+    }
+
+    /// Where the server finds what it offers.
+    #[must_use]
+    pub fn window(&self) -> Window {
+        Arc::clone(&self.window)
+    }
+
+    /// How it is doing.
+    #[must_use]
+    pub fn board(&self) -> Board {
+        self.board.clone()
+    }
+
+    /// When something appears or goes next by itself.
+    #[must_use]
+    pub fn next(&self) -> Option<DateTime<Utc>> {
+        self.next
+    }
+
+    /// Offers the last edition as it lies on disk, if all its feeds are whole: then nothing needs to be read first.
+    pub fn load(&mut self) -> bool {
+        let disk = self.disk();
+        self.stamp = disk.stamp();
+        let Ok(Some(manifest)) = disk.manifest(&mut Vec::new()) else {
+            return false;
+        };
+        let Some(documents) = disk.load(&manifest) else {
+            return false;
+        };
+        let exhibits = documents.iter().map(offer::loaded);
+        let served = Served::new(&self.terms(), &manifest, exhibits, self.served().as_deref());
+        self.manifest = Some(manifest);
+        self.complete(served);
+        true
+    }
+
+    /// Turns once.
+    pub fn turn(&mut self, now: DateTime<Utc>, allow_shrink: bool) {
+        let began = clock();
+        let order = Order {
+            now,
+            allow_shrink,
+            dry_run: false,
+            wait: LOCK,
+            clock: self.clock,
+            finished: self.finished.clone(),
+        };
+        let terms = self.terms();
+        let window = Arc::clone(&self.window);
+        let config = self.config.clone();
+        let mut manifest = None;
+        let mut show = |ready: &Ready<'_>| {
+            let before = window.load_full();
+            let before = before.as_deref().map(|offer| &*offer.served);
+            // what is offered already needs no other offer
+            let exhibits = ready
+                .steps
+                .iter()
+                .map(|step| offer::ready(step, ready.durable));
+            let served = Served::new(&terms, &ready.manifest, exhibits, before);
+            if let Some(before) = before {
+                let served = served.with_leaves_of(before, &terms);
+                window.store(Some(Arc::new(offer::offer(served, &config))));
+            }
+            manifest = Some(ready.manifest.clone());
+        };
+        let outcome = Publisher::new(&self.config, &Silent).turn(&order, &mut show);
+        match outcome {
+            Ok(turn) => {
+                self.trouble = None;
+                self.fingerprint = turn.fingerprint;
+                self.next = turn.next;
+                self.manifest = manifest.or(self.manifest.take());
+                self.stamp = self.disk().stamp();
+                self.load_again();
+                self.report(&turn, now, clock() - began);
+            }
+            Err(halt) => self.stumble(&halt, now),
+        }
+        self.last_turn = clock();
+    }
+
+    /// Turns until it is told to stop.
+    pub fn run(mut self, wakes: &Receiver<Wake>, waker: &Sender<Wake>, allow_shrink: bool) {
+        let mut watch = self.watch(waker);
+        self.turn(self.now(), allow_shrink);
+        let mut walked = clock();
+        let mut ticked = clock();
+        loop {
+            let wait = self.wait(&watch, walked);
+            let mut woken: Vec<Wake> = match wakes.recv_timeout(wait) {
+                Ok(wake) => vec![wake],
+                Err(RecvTimeoutError::Timeout) => Vec::new(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            woken.extend(wakes.try_iter());
+            let now = clock();
+            if now.duration_since(ticked) >= TICK || !woken.is_empty() {
+                ticked = now;
+                let replaced = watch.replaced(&self.config.articles, &self.config_file);
+                if !replaced.is_empty() {
+                    woken.extend(replaced);
+                    watch = self.watch(waker);
+                }
+                self.follow();
+            }
+            if woken.contains(&Wake::Stop) {
+                return;
+            }
+            let reloaded = woken.contains(&Wake::Settings) && self.reconfigure();
+            let mut due = reloaded || woken.contains(&Wake::Refresh) || self.is_due(now);
+            match watch.when(now) {
+                When::Now => due = true,
+                When::Look => {
+                    watch.looked(now);
+                    due |= self.is_changed();
+                }
+                When::At(_) | When::Never => {}
+            }
+            let every = self.walk_every(&watch);
+            if !due && now.duration_since(walked) >= every {
+                walked = now;
+                due = self.is_changed();
+            }
+            if due {
+                watch.answer();
+                let shrunk = self.is_believed();
+                self.turn(self.now(), shrunk);
+                watch.forget();
+            } else if clock().duration_since(self.last_turn) >= IDLE {
+                self.improve();
+            }
+        }
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        (self.clock)().into()
+    }
+
+    fn served(&self) -> Option<Arc<Served>> {
+        self.window
+            .load_full()
+            .map(|offer| Arc::clone(&offer.served))
+    }
+
+    fn terms(&self) -> Terms {
+        offer::terms(&self.config, self.manifest.as_ref())
+    }
+
+    fn watch(&self, waker: &Sender<Wake>) -> Watch {
+        let Config { articles, .. } = &self.config;
+        let watch = Watch::new(articles, &self.config_file, &self.finished, waker);
+        if let Some(why) = &watch.deaf
+            && articles.exists()
+        {
+            let text = format!(
+                "`{}` is looked at every {} seconds: {why}",
+                articles.display(),
+                POLL.as_secs()
+            );
+            if !self.told.contains(&text) {
+                self.herald.state(Level::Warning, &text);
+            }
+        }
+        watch
+    }
+
+    /// How long nothing needs to be done.
+    fn wait(&self, watch: &Watch, walked: Instant) -> Duration {
+        let now = clock();
+        let mut wait = TICK;
+        match watch.when(now) {
+            When::Now | When::Look => return Duration::ZERO,
+            When::At(instant) => wait = wait.min(instant.saturating_duration_since(now)),
+            When::Never => {}
+        }
+        if let Some(next) = self.next {
+            wait = wait.min((next - self.now()).to_std().unwrap_or(Duration::ZERO));
+        }
+        if let Some(trouble) = &self.trouble {
+            wait = wait.min(trouble.again.saturating_duration_since(now));
+        }
+        let walk = walked + self.walk_every(watch);
+        wait.min(walk.saturating_duration_since(now))
+    }
+
+    fn walk_every(&self, watch: &Watch) -> Duration {
+        let every = self.config.serve.scan;
+        if watch.deaf.is_some() {
+            every.min(POLL)
+        } else {
+            every
+        }
+    }
+
+    /// Whether something appears, goes or is tried again by now.
+    fn is_due(&self, now: Instant) -> bool {
+        match &self.trouble {
+            Some(trouble) => trouble.again <= now,
+            None => self.next.is_some_and(|next| next <= self.now()),
+        }
+    }
+
+    /// Whether the folder is another one than at the last turn, whatever events said.
+    fn is_changed(&self) -> bool {
+        match folder::scan(&self.config.articles) {
+            Ok(scan) => self.fingerprint != Some(scan.fingerprint()),
+            Err(_) => self.trouble.is_none(),
+        }
+    }
+
+    fn is_believed(&self) -> bool {
+        let now = self.now();
+        self.trouble.as_ref().is_some_and(|trouble| {
+            trouble.shrunk
+                && (now - trouble.since)
+                    .to_std()
+                    .is_ok_and(|age| age >= BELIEVED)
+        })
+    }
+
+    fn disk(&self) -> Disk {
+        Disk::new(&self.config.feeds, &self.config.state())
+    }
+
+    /// Another publisher's edition, such as that of a `tidings build` beside us, is offered too.
+    fn follow(&mut self) {
+        let stamp = self.disk().stamp();
+        if self.manifest.is_some() && stamp.is_some() && stamp != self.stamp {
+            self.load();
+        }
+    }
+
+    /// Takes over another configuration; whether there is one.
+    fn reconfigure(&mut self) -> bool {
+        let mut config = match (self.reload)() {
+            Ok(config) => config,
+            Err(problems) => {
+                problems
+                    .iter()
+                    .for_each(|problem| self.herald.problem(problem));
+                let text = "the configuration is refused; the old one stays";
+                self.herald.state(Level::Error, text);
+                return false;
+            }
+        };
+        let old = &self.config;
+        let mut kept = Vec::new();
+        let mut keep = |name: &'static str, differs: bool| {
+            if differs {
+                kept.push(format!("`{name}`"));
+            }
+        };
+        keep("listen", config.serve.listen != old.serve.listen);
+        keep("admin", config.serve.admin != old.serve.admin);
+        keep("articles", config.articles != old.articles);
+        keep("feeds", config.feeds != old.feeds);
+        keep("ledger", config.ledger != old.ledger);
+        if !kept.is_empty() {
+            let text = format!(
+                "{} changed: restart for that; the old one stays",
+                kept.join(", ")
+            );
+            self.herald.state(Level::Warning, &text);
+        }
+        config.serve.listen.clone_from(&old.serve.listen);
+        config.serve.admin.clone_from(&old.serve.admin);
+        config.articles.clone_from(&old.articles);
+        config.feeds.clone_from(&old.feeds);
+        config.ledger.clone_from(&old.ledger);
+        self.config = config;
+        self.herald
+            .state(Level::Info, "the configuration is read anew");
+        // what depends on it alone is offered anew whatever the turn finds
+        if let Some(served) = self.served() {
+            self.window
+                .store(Some(Arc::new(offer::offer(served, &self.config))));
+        }
+        true
+    }
+
+    /// Offers what the turn published, with the pages that are made of it and all encodings.
+    fn load_again(&mut self) {
+        match self.window.load_full() {
+            Some(offer) => self.complete((*offer.served).clone()),
+            None => {
+                self.load();
+            }
+        }
+    }
+
+    /// Adds what is made of the documents, and offers it.
+    fn complete(&mut self, served: Served) {
+        let terms = self.terms();
+        let before = self.served();
+        let leaves = offer::leaves(&self.config, &terms.site, &served);
+        let (served, astray) =
+            served.with_leaves(&leaves, &terms, before.as_deref(), (self.clock)());
+        for path in astray.iter().filter(|path| !self.astray.contains(path)) {
+            let what = format!("the alias `/{path}` leads to nothing that is published");
+            let problem = Problem::warning(&self.config.name, what)
+                .remedy("let it lead to the path of a feed, such as `/rss.xml`");
+            self.herald.problem(&problem);
+        }
+        self.astray = astray;
+        let served = offer::encoded(served);
+        self.window
+            .store(Some(Arc::new(offer::offer(served, &self.config))));
+    }
+
+    /// Makes better encodings of what was encoded quickly, while nothing else is to be done.
+    fn improve(&mut self) {
+        let Some(before) = self.served() else { return };
+        let worse: Vec<_> = before
+            .resources()
+            .filter(|(_, resource)| resource.has_encodings() && !self.best.contains(&resource.tag))
+            .map(|(path, resource)| (path.to_owned(), Arc::clone(resource)))
+            .collect();
+        if worse.is_empty() {
+            return;
+        }
+        let better: Vec<_> = worse
+            .par_iter()
+            .filter_map(|(path, resource)| Some((path.clone(), offer::better(resource)?)))
+            .collect();
+        self.best = before
+            .resources()
+            .map(|(_, resource)| resource.tag.clone())
+            .collect();
+        let disk = self.disk();
+        for (_, resource) in &better {
+            let published = self
+                .manifest
+                .as_ref()
+                .and_then(|manifest| manifest.documents.get(&resource.route));
+            if let Some(published) = published.filter(|_| !resource.is_leaf) {
+                // what cannot be improved is good enough
+                let _ = disk.improve(&resource.route, published, &resource.encodings());
+            }
+        }
+        let served = (*before).clone().with(better);
+        self.window
+            .store(Some(Arc::new(offer::offer(served, &self.config))));
+    }
+
+    fn report(&mut self, turn: &Turn, now: DateTime<Utc>, took: Duration) {
+        let problems: BTreeSet<String> = turn.problems.iter().map(ToString::to_string).collect();
+        for problem in turn
+            .problems
+            .iter()
+            .filter(|problem| problem.level > Level::Info)
+        {
+            if !self.told.contains(&problem.to_string()) {
+                self.herald.problem(problem);
+            }
+        }
+        self.told = problems;
+        if turn.changed() {
+            self.herald.turn(turn, &self.config);
+        }
+        self.board.update(|status| {
+            status.turns += 1;
+            status.build = took;
+            status.next = turn.next;
+            if !turn.written.is_empty() || !turn.deleted.is_empty() {
+                status.editions += 1;
+                status.changed = Some(now);
+            }
+            status.articles = turn.articles.clone();
+            status.problems = [Level::Info, Level::Warning, Level::Error]
+                .map(|level| {
+                    let count = turn
+                        .problems
+                        .iter()
+                        .filter(|problem| problem.level == level);
+                    (level, count.count() as u64)
+                })
+                .into();
+        });
+    }
+
+    /// A turn that published nothing: what was published stays, and it is tried again.
+    fn stumble(&mut self, halt: &Halt, now: DateTime<Utc>) {
+        let text = halt.to_string();
+        let since = self
+            .trouble
+            .as_ref()
+            .filter(|trouble| trouble.shrunk || trouble.gap)
+            .map_or(now, |trouble| trouble.since);
+        let told = self
+            .trouble
+            .as_ref()
+            .is_some_and(|trouble| trouble.told && trouble.text == text);
+        let gap = matches!(halt, Halt::Folder(_));
+        let is_short = gap && (now - since).to_std().unwrap_or_default() < GAP;
+        let again = match halt {
+            Halt::Folder(_) if is_short => Duration::from_millis(100),
+            Halt::Folder(_) | Halt::Shrunk(_) | Halt::Locked => TICK,
+            Halt::World(_) => RETRY,
+        };
+        let speaks = !told && !is_short && !matches!(halt, Halt::Locked);
+        if speaks {
+            self.herald.state(Level::Error, &text);
+        }
+        self.trouble = Some(Trouble {
+            text,
+            since,
+            shrunk: matches!(halt, Halt::Shrunk(_)),
+            gap,
+            told: told || speaks,
+            again: clock() + again,
+        });
+        self.board.update(|status| status.failed += 1);
+    }
+}

@@ -1,0 +1,109 @@
+//! The encodings of a document: the same input gives the same bytes.
+
+use std::io::{self, Write};
+
+use bytes::Bytes;
+use flate2::{Compression, GzBuilder};
+
+/// How a document can be encoded (RFC 9110 §8.4.1, RFC 7932, RFC 8878).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Coding {
+    /// `gzip`.
+    Gzip,
+    /// `br`.
+    Brotli,
+    /// `zstd`: in memory only, since no static host knows its files.
+    Zstd,
+}
+
+impl Coding {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Gzip, Self::Brotli, Self::Zstd];
+    /// Those that lie beside a document on disk.
+    pub const SIBLINGS: [Self; 2] = [Self::Gzip, Self::Brotli];
+
+    /// As HTTP names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Brotli => "br",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// The extension of its files, without a dot.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Gzip => "gz",
+            Self::Brotli => "br",
+            Self::Zstd => "zst",
+        }
+    }
+}
+
+/// How much time an encoding may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// Somebody waits: gzip 6, brotli 5, zstd 6.
+    Quick,
+    /// Nobody does: gzip 9, brotli 11, zstd 19.
+    Best,
+}
+
+/// Encodes.
+///
+/// # Errors
+/// If an encoder refuses; none is known to when it writes to memory.
+pub fn encode(coding: Coding, effort: Effort, bytes: &[u8]) -> io::Result<Bytes> {
+    let quick = effort == Effort::Quick;
+    let encoded = match coding {
+        Coding::Gzip => {
+            let level = Compression::new(if quick { 6 } else { 9 });
+            // no time in the header: the same bytes on any day
+            let mut writer = GzBuilder::new().mtime(0).write(Vec::new(), level);
+            writer.write_all(bytes)?;
+            writer.finish()?
+        }
+        Coding::Brotli => {
+            let params = brotli::enc::BrotliEncoderParams {
+                quality: if quick { 5 } else { 11 },
+                size_hint: bytes.len(),
+                ..Default::default()
+            };
+            let mut encoded = Vec::new();
+            brotli::BrotliCompress(&mut io::Cursor::new(bytes), &mut encoded, &params)?;
+            encoded
+        }
+        Coding::Zstd => zstd::bulk::compress(bytes, if quick { 6 } else { 19 })?,
+    };
+    Ok(Bytes::from(encoded))
+}
+
+/// One encoding of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// Which.
+    pub coding: Coding,
+    /// Fewer bytes than the document has.
+    pub bytes: Bytes,
+}
+
+/// Encodes in each of `codings`; what does not become smaller is left out.
+///
+/// # Errors
+/// As [`encode`].
+pub fn all(codings: &[Coding], effort: Effort, bytes: &[u8]) -> io::Result<Vec<Encoded>> {
+    let mut kept = Vec::new();
+    for coding in codings {
+        let encoded = encode(*coding, effort, bytes)?;
+        if encoded.len() < bytes.len() {
+            kept.push(Encoded {
+                coding: *coding,
+                bytes: encoded,
+            });
+        }
+    }
+    Ok(kept)
+}

@@ -1,0 +1,209 @@
+//! The pages that show feeds to people: the index of the site, and the preview of a feed. They are made of the
+//! published documents alone, so they show what a subscriber gets.
+
+use chrono::{DateTime, Utc};
+use maud::{Markup, PreEscaped, html};
+
+use super::{Frame, direction, here, local, media_type, name};
+use crate::article::words;
+use crate::check::read::{Published, PublishedEntry};
+use crate::feed::Channel;
+use crate::render::opml;
+use crate::served::PREVIEW;
+use crate::site::Site;
+
+/// A feed with what was published of it.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The folder of its documents; empty or ending in `/`.
+    pub folder: String,
+    /// What it says of itself.
+    pub channel: Channel,
+    /// Its entries.
+    pub published: Published,
+}
+
+/// The first page: what this is, the feeds, the newest articles.
+#[must_use]
+pub fn index(site: &Site, feeds: &[Shown]) -> String {
+    let channels: Vec<Channel> = feeds.iter().map(|feed| feed.channel.clone()).collect();
+    let frame = Frame {
+        site,
+        root: "",
+        feeds: &channels,
+        language: "en",
+        title: site.title.clone(),
+        description: &site.description,
+        canonical: Some(site.base.as_str()),
+    };
+    let newest = feeds.first().map(|feed| feed.published.entries.as_slice());
+    let newest = newest.unwrap_or_default();
+    let body = html! {
+        main {
+            div.title lang=(site.language) dir=(direction(&site.language)) {
+                h1 { (site.title) }
+                @if site.description != site.title { p.description { (site.description) } }
+            }
+            section aria-labelledby="subscribe" {
+                h2 id="subscribe" { "Subscribe" }
+                p {
+                    "New articles come to you by themselves: copy an address into your "
+                    a href="https://aboutfeeds.com/" { "feed reader" } ". One is enough; all three carry the same."
+                }
+                @for feed in feeds {
+                    @if feeds.len() > 1 { h3 lang=(feed.channel.language) { (feed.channel.title) } }
+                    (addresses(feed))
+                    p.more { a href={ (feed.folder) (PREVIEW) } { "See what this feed holds" } }
+                }
+                @if feeds.len() > 1 {
+                    p.more { a href=(opml::ROUTE) type="text/x-opml" { "All feeds as a list for your reader (OPML)" } }
+                }
+            }
+            section aria-labelledby="newest" {
+                h2 id="newest" { "Newest articles" }
+                @if newest.is_empty() { p { "There are none yet." } }
+                ul.entries { @for entry in newest { li { (heading(entry, site, "")) } } }
+            }
+        }
+        footer { (colophon(site, "")) }
+    };
+    frame.around(&body).into_string()
+}
+
+/// What a feed shows, for a person who opened its address in a browser.
+#[must_use]
+pub fn preview(site: &Site, feed: &Shown) -> String {
+    let depth = feed.folder.matches('/').count() + 1;
+    let root = "../".repeat(depth);
+    let channels = std::slice::from_ref(&feed.channel);
+    let frame = Frame {
+        site,
+        root: &root,
+        feeds: channels,
+        language: "en",
+        title: format!("{} – feed", feed.channel.title),
+        description: &feed.channel.description,
+        canonical: None,
+    };
+    let mut entries = feed.published.entries.iter();
+    let body = html! {
+        header { a href=(here(&root)) lang=(site.language) dir=(direction(&site.language)) { (site.title) } }
+        main {
+            div.title lang=(feed.channel.language) dir=(direction(&feed.channel.language)) { h1 { (feed.channel.title) } }
+            div.notice {
+                p {
+                    strong { "This is a feed. " }
+                    "Programs read it for you and tell you what is new: copy an address into your "
+                    a href="https://aboutfeeds.com/" { "feed reader" } "."
+                }
+                (addresses(feed))
+            }
+            @if let Some(newest) = entries.next() { (whole(newest, site, &root)) } @else { p { "It is empty for now." } }
+            @for entry in entries { (brief(entry, site, &root)) }
+        }
+        footer { (colophon(site, &root)) }
+    };
+    frame.around(&body).into_string()
+}
+
+/// The addresses of a feed, each to be copied as it stands, or handed to the reader of this machine.
+fn addresses(feed: &Shown) -> Markup {
+    html! {
+        dl.addresses {
+            @for (kind, url) in &feed.channel.documents {
+                div {
+                    dt { (name(*kind)) }
+                    dd {
+                        code { (url) } " "
+                        a href={ "feed:" (url) } type=(media_type(*kind)) aria-label={ "Open the " (name(*kind)) " feed in a feed reader" } { "Open in reader" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn heading(entry: &PublishedEntry, site: &Site, root: &str) -> Markup {
+    let link = entry.link.as_deref().or(entry.external_url.as_deref());
+    let title = entry.title.clone().unwrap_or_else(|| opening(entry));
+    html! {
+        @if let Some(date) = entry.published.or(entry.updated) { (day(date, site)) " " }
+        @match link {
+            Some(link) => { a href=(local::reference(link, site, root)) lang=(language(entry, site)) dir="auto" { (title) } }
+            None => { span lang=(language(entry, site)) dir="auto" { (title) } }
+        }
+    }
+}
+
+/// An entry as a reader shows it.
+fn whole(entry: &PublishedEntry, site: &Site, root: &str) -> Markup {
+    let Some(content) = entry.content_html.as_deref() else {
+        return brief(entry, site, root);
+    };
+    html! {
+        article.entry lang=(language(entry, site)) dir=(direction(language(entry, site))) {
+            @if entry.title.is_some() { h2 { (title(entry, site, root)) } }
+            (byline(entry, site, root))
+            div.content { (PreEscaped(local::content(content, site, root))) }
+        }
+    }
+}
+
+fn brief(entry: &PublishedEntry, site: &Site, root: &str) -> Markup {
+    html! {
+        article.entry lang=(language(entry, site)) dir=(direction(language(entry, site))) {
+            @if entry.title.is_some() { h2 { (title(entry, site, root)) } }
+            (byline(entry, site, root))
+            p { (opening(entry)) }
+        }
+    }
+}
+
+fn title(entry: &PublishedEntry, site: &Site, root: &str) -> Markup {
+    let title = entry.title.as_deref().unwrap_or_default();
+    html! {
+        @match &entry.link {
+            Some(link) => { a href=(local::reference(link, site, root)) { (title) } }
+            None => { (title) }
+        }
+    }
+}
+
+fn byline(entry: &PublishedEntry, site: &Site, root: &str) -> Markup {
+    html! {
+        p.byline {
+            @if let Some(date) = entry.published.or(entry.updated) {
+                @match (&entry.link, &entry.title) {
+                    (Some(link), None) => { a href=(local::reference(link, site, root)) { (day(date, site)) } }
+                    _ => { (day(date, site)) }
+                }
+            }
+            @for (name, _, _) in &entry.authors { " · " (name) }
+        }
+    }
+}
+
+/// The beginning of an entry's text.
+fn opening(entry: &PublishedEntry) -> String {
+    let text = entry
+        .summary
+        .clone()
+        .or_else(|| entry.content_html.as_deref().map(crate::html::text));
+    words::cut(&text.unwrap_or_default(), 280)
+}
+
+fn day(date: DateTime<Utc>, site: &Site) -> Markup {
+    let local = date.with_timezone(&site.zone);
+    html! { time datetime=(local.format("%Y-%m-%dT%H:%M:%S%:z")) { (local.format("%Y-%m-%d")) } }
+}
+
+fn language<'e>(entry: &'e PublishedEntry, site: &'e Site) -> &'e str {
+    entry.language.as_deref().unwrap_or(&site.language)
+}
+
+fn colophon(site: &Site, root: &str) -> Markup {
+    html! {
+        @if let Some(copyright) = &site.copyright { p lang=(site.language) { (copyright) } }
+        p { a href={ (root) (opml::ROUTE) } type="text/x-opml" { "List of feeds (OPML)" } }
+    }
+}

@@ -1,0 +1,101 @@
+//! What is refused before anybody looks at the path: RFC 9112 §3.2, §6; RFC 9110 §9, §15.5.
+
+use http::header::{self, HeaderValue};
+use http::{StatusCode, Version};
+
+use super::{Head, Reply, plain};
+
+/// Longer targets are refused, in bytes.
+const LONGEST_TARGET: usize = 8 << 10;
+/// Longer heads are refused, in bytes.
+const LONGEST_HEAD: usize = 16 << 10;
+
+/// `Err` holds the answer, after which the connection is closed: who sends such a thing may mean something else by
+/// the bytes that follow.
+pub(super) fn check(head: Head<'_>) -> Result<(), Reply> {
+    let target = length(head.uri);
+    if target > LONGEST_TARGET {
+        return refuse(StatusCode::URI_TOO_LONG, "the target is longer than 8 KiB");
+    }
+    let fields = head.headers.iter();
+    let fields: usize = fields
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    if target + fields > LONGEST_HEAD {
+        let what = "the head is longer than 16 KiB";
+        return refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, what);
+    }
+    if !has_fit_host(head) {
+        let what = "there must be exactly one valid Host";
+        return refuse(StatusCode::BAD_REQUEST, what);
+    }
+    if head.headers.contains_key(header::TRANSFER_ENCODING) {
+        return refuse(StatusCode::BAD_REQUEST, "no request here has a body");
+    }
+    let has_body = |value: &HeaderValue| value.as_bytes() != b"0";
+    if head
+        .headers
+        .get_all(header::CONTENT_LENGTH)
+        .iter()
+        .any(has_body)
+    {
+        let what = "no request here has a body";
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, what);
+    }
+    Ok(())
+}
+
+fn refuse(status: StatusCode, what: &str) -> Result<(), Reply> {
+    let mut reply = plain(status, what);
+    reply
+        .headers
+        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    reply
+        .headers
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Err(reply)
+}
+
+fn length(uri: &http::Uri) -> usize {
+    let authority = uri
+        .authority()
+        .map_or(0, |authority| authority.as_str().len());
+    authority + uri.path_and_query().map_or(0, |rest| rest.as_str().len())
+}
+
+/// RFC 9112 §3.2: exactly one, and a host with or without a port; HTTP/1.0 may have none.
+fn has_fit_host(head: Head<'_>) -> bool {
+    let mut hosts = head.headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => head.version < Version::HTTP_11,
+        (Some(host), None) => is_host(host.as_bytes()),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// RFC 3986 §3.2.2 and §3.2.3; the name itself means nothing to us.
+fn is_host(text: &[u8]) -> bool {
+    let (host, port) = match text {
+        [b'[', rest @ ..] => match rest.iter().position(|byte| *byte == b']') {
+            Some(end) => (&rest[..end], &rest[end + 1..]),
+            None => return false,
+        },
+        _ => {
+            let end = text.iter().position(|byte| *byte == b':');
+            text.split_at(end.unwrap_or(text.len()))
+        }
+    };
+    let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(byte);
+    let in_address = |byte: &u8| byte.is_ascii_hexdigit() || b":.".contains(byte);
+    let is_fit = if text.starts_with(b"[") {
+        host.iter().all(in_address)
+    } else {
+        host.iter().all(in_name)
+    };
+    let is_port = match port {
+        [] => true,
+        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    !host.is_empty() && is_fit && is_port
+}

@@ -1,0 +1,194 @@
+//! How long a connection may take: to send a head, to do nothing, to take what is sent.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// A head must be there so long after its first byte; the first one, after the connection was made.
+const HEAD: Duration = Duration::from_secs(10);
+/// A connection on which nothing happens is closed.
+const IDLE: Duration = Duration::from_secs(75);
+/// A client that takes nothing for so long is dropped.
+const STALL: Duration = Duration::from_secs(30);
+
+/// Counts the beginnings and ends of answers: odd while one is being made or sent.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Turns(Arc<AtomicUsize>);
+
+impl Turns {
+    /// A request is there.
+    pub(super) fn begin(&self) -> Turn {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Turn(self.clone())
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One answer, from the request to the last byte of its body.
+#[derive(Debug)]
+pub(super) struct Turn(Turns);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The first byte of a head.
+    Idle,
+    /// The rest of a head.
+    Head,
+    /// Nothing: an answer is on its way.
+    Busy,
+}
+
+/// A stream that loses its patience.
+#[derive(Debug)]
+pub(super) struct Patient<S> {
+    stream: S,
+    turns: Turns,
+    seen: usize,
+    phase: Phase,
+    deadline: Instant,
+    /// Fires at the deadline or earlier, and is then set anew: so that no request costs a timer.
+    reading: Option<Pin<Box<Sleep>>>,
+    writing: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Patient<S> {
+    pub(super) fn new(stream: S, turns: Turns) -> Self {
+        Self {
+            stream,
+            turns,
+            seen: 0,
+            phase: Phase::Head,
+            deadline: Instant::now() + HEAD,
+            reading: None,
+            writing: None,
+        }
+    }
+
+    /// Whether what is waited for is late.
+    fn is_late(&mut self, context: &mut Context<'_>) -> bool {
+        let seen = self.turns.count();
+        if seen != self.seen {
+            self.seen = seen;
+            if seen % 2 == 1 {
+                self.phase = Phase::Busy;
+            } else {
+                self.phase = Phase::Idle;
+                self.deadline = Instant::now() + IDLE;
+            }
+        }
+        if self.phase == Phase::Busy {
+            return false;
+        }
+        let deadline = self.deadline;
+        let sleep = self
+            .reading
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        while sleep.as_mut().poll(context).is_ready() {
+            if Instant::now() >= deadline {
+                return true;
+            }
+            sleep.as_mut().reset(deadline);
+        }
+        false
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        match Pin::new(&mut self.stream).poll_read(context, buffer) {
+            Poll::Ready(outcome) => {
+                let is_first = self.phase != Phase::Head || self.turns.count() != self.seen;
+                if buffer.filled().len() > before && is_first {
+                    self.seen = self.turns.count();
+                    self.phase = Phase::Head;
+                    self.deadline = Instant::now() + HEAD;
+                }
+                Poll::Ready(outcome)
+            }
+            Poll::Pending if self.is_late(context) => {
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Patient<S> {
+    /// What the stream said of a write; an error if it has taken nothing for too long.
+    fn written<T>(
+        &mut self,
+        outcome: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            self.writing = None;
+            return outcome;
+        }
+        let sleep = self
+            .writing
+            .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + STALL)));
+        match sleep.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.written(outcome, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.written(outcome, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.stream).poll_flush(context);
+        self.written(outcome, context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.written(outcome, context)
+    }
+}

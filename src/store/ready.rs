@@ -1,0 +1,160 @@
+//! What a publication is about to do: each document with its hash, its date, and how it lies on disk.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
+use rayon::prelude::*;
+
+use crate::edition::encode::{self, Coding, Effort, Encoded};
+use crate::edition::{self, Body, Document, Kind, Manifest, Published, manifest};
+
+/// A publication that is about to happen, or has: what a server needs to know to show it.
+#[derive(Debug)]
+pub struct Ready<'a> {
+    /// Every document, by route.
+    pub steps: Vec<Step<'a>>,
+    /// What is published with it.
+    pub manifest: Manifest,
+    /// Whether it is on disk.
+    pub durable: bool,
+}
+
+/// One document on its way.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// What is to be published.
+    pub document: &'a Document,
+    /// Its entry in the manifest.
+    pub published: Published,
+    /// What was encoded of it already.
+    pub encoded: Vec<Encoded>,
+    pub(super) place: PathBuf,
+    /// Whether the bytes on disk are these.
+    pub(super) lies: Lies,
+}
+
+impl Step<'_> {
+    /// Whether the file on disk has these bytes.
+    #[must_use]
+    pub fn is_on_disk(&self) -> bool {
+        self.lies != Lies::Differently
+    }
+}
+
+impl<'a> Ready<'a> {
+    /// The documents whose bytes are not on disk.
+    pub fn changed(&self) -> impl Iterator<Item = &Step<'a>> {
+        self.steps
+            .iter()
+            .filter(|step| step.lies == Lies::Differently)
+    }
+
+    /// Whether assets have to be copied before anybody may be shown what refers to them.
+    #[must_use]
+    pub fn waits_for_assets(&self) -> bool {
+        self.changed().any(|step| step.document.kind == Kind::Asset)
+    }
+
+    /// Encodes, on all cores, the changed documents that are served encoded.
+    ///
+    /// # Errors
+    /// If an encoder refuses.
+    pub fn encode(&mut self) -> Result<()> {
+        let changed = self
+            .steps
+            .par_iter_mut()
+            .filter(|step| step.lies == Lies::Differently);
+        changed.try_for_each(|step| {
+            if let Body::Memory(bytes) = &step.document.body
+                && step.document.kind.stays_in_memory()
+            {
+                step.encoded = encode::all(&Coding::ALL, Effort::Quick, bytes)
+                    .with_context(|| format!("cannot encode `{}`", step.document.route))?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// How a document lies on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lies {
+    /// These bytes, with their date.
+    Well,
+    /// These bytes, with another date.
+    Misdated,
+    /// Other bytes, or none.
+    Differently,
+}
+
+pub(super) fn step<'a>(
+    document: &'a Document,
+    place: PathBuf,
+    previous: Option<&Manifest>,
+    now: DateTime<Utc>,
+) -> Result<Step<'a>> {
+    let (hash, size) = fingerprint(&document.body)?;
+    let before = previous.and_then(|manifest| manifest.documents.get(&document.route));
+    let current = before.filter(|before| before.hash == hash);
+    let last_modified = match (current, before) {
+        (Some(current), _) => current.last_modified,
+        (None, before) => manifest::last_modified(now, before.map(|before| before.last_modified)),
+    };
+    let encodings = current
+        .map(|current| current.encodings.clone())
+        .unwrap_or_default();
+    let published = Published {
+        kind: document.kind,
+        hash,
+        size,
+        last_modified,
+        encodings,
+    };
+    let lies = lies(&place, &published, current.is_some());
+    Ok(Step {
+        document,
+        published,
+        encoded: Vec::new(),
+        place,
+        lies,
+    })
+}
+
+fn fingerprint(body: &Body) -> Result<(String, u64)> {
+    match body {
+        Body::Memory(bytes) => Ok((edition::hash(bytes), bytes.len() as u64)),
+        Body::File(source) => {
+            let failed = || format!("cannot read `{}`", source.display());
+            let mut hasher = blake3::Hasher::new();
+            let size = std::io::copy(
+                &mut fs::File::open(source).with_context(failed)?,
+                &mut hasher,
+            )
+            .with_context(failed)?;
+            Ok((hasher.finalize().to_hex().to_string(), size))
+        }
+    }
+}
+
+/// Size and date tell, if the manifest names these bytes; else they are read (a `git clone` gives every file the time
+/// of the clone).
+fn lies(place: &Path, published: &Published, current: bool) -> Lies {
+    let Ok(meta) = fs::symlink_metadata(place) else {
+        return Lies::Differently;
+    };
+    if !meta.is_file() || meta.len() != published.size {
+        return Lies::Differently;
+    }
+    let dated = meta
+        .modified()
+        .is_ok_and(|mtime| mtime == std::time::SystemTime::from(published.last_modified));
+    if current && dated {
+        return Lies::Well;
+    }
+    match fs::read(place) {
+        Ok(bytes) if edition::hash(&bytes) == published.hash => Lies::Misdated,
+        _ => Lies::Differently,
+    }
+}

@@ -1,0 +1,382 @@
+//! What wakes the publisher: events of the folder, of the configuration, of the user. Events are hints: they say *that*
+//! something happened and whether its writer is done with it; what the folder holds the scan decides.
+
+use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use notify::event::{
+    AccessKind, AccessMode, CreateKind, EventKind, ModifyKind, RemoveKind, RenameMode,
+};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
+
+use crate::folder::{self, Finished};
+
+/// Everything that can wake the publisher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// Something happened in the folder of articles, or to it.
+    Folder,
+    /// The configuration may be another one.
+    Settings,
+    /// Somebody wants everything looked at now.
+    Refresh,
+    /// It is time to stop.
+    Stop,
+}
+
+/// What is half done is waited for until nothing has happened for so long …
+const QUIET: Duration = Duration::from_millis(200);
+/// … but no longer than this.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A new folder may have been filled before it was watched: it is looked at again, so long after.
+const ECHOES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1500)];
+
+/// What is going on in the folder, as events tell.
+#[derive(Debug, Default)]
+struct Bustle {
+    /// When the first and the last event came that no turn has answered yet.
+    pending: Option<(Instant, Instant)>,
+    /// Files that are being written.
+    open: HashSet<PathBuf>,
+    /// What is gone; perhaps it is only half of a deployment.
+    gone: HashSet<PathBuf>,
+    /// When a folder that came is to be looked at again.
+    echoes: Vec<Instant>,
+}
+
+/// When the folder should be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Nothing happened.
+    Never,
+    /// Something is half done; then, unless more happens.
+    At(Instant),
+    /// A folder came that may have been filled unseen: compare.
+    Look,
+    /// At once.
+    Now,
+}
+
+/// Watches a folder and a file until it is dropped.
+#[derive(Debug)]
+pub struct Watch {
+    bustle: Arc<Mutex<Bustle>>,
+    finished: Finished,
+    identity: Identity,
+    /// Why there are no events, if there are none.
+    pub deaf: Option<String>,
+    _watcher: Option<RecommendedWatcher>,
+}
+
+impl Watch {
+    /// Watches the folder `articles` and the file `config`, and wakes who listens to `wakes`.
+    #[must_use]
+    pub fn new(articles: &Path, config: &Path, finished: &Finished, wakes: &Sender<Wake>) -> Self {
+        let bustle = Arc::new(Mutex::new(Bustle::default()));
+        let identity = Identity::of(articles, config);
+        let started = start(articles, config, &bustle, finished, wakes);
+        let (watcher, deaf) = match started {
+            Ok(watcher) => (Some(watcher), remote(articles)),
+            Err(why) => (None, Some(why)),
+        };
+        Self {
+            bustle,
+            finished: finished.clone(),
+            identity,
+            deaf,
+            _watcher: watcher,
+        }
+    }
+
+    /// What became another one since the watch began, though no event may tell: a folder that was swapped, a file
+    /// that was replaced.
+    #[must_use]
+    pub fn replaced(&self, articles: &Path, config: &Path) -> Vec<Wake> {
+        let now = Identity::of(articles, config);
+        let mut wakes = Vec::new();
+        if now.articles != self.identity.articles {
+            wakes.push(Wake::Folder);
+        }
+        if now.config != self.identity.config {
+            wakes.push(Wake::Settings);
+        }
+        wakes
+    }
+
+    /// When the folder should be looked at: at once if all that happened is complete, else when it is quiet.
+    #[must_use]
+    pub fn when(&self, now: Instant) -> When {
+        let bustle = lock(&self.bustle);
+        let echo = bustle.echoes.iter().min().copied();
+        if echo.is_some_and(|echo| echo <= now) {
+            return When::Look;
+        }
+        let Some((first, last)) = bustle.pending else {
+            return echo.map_or(When::Never, When::At);
+        };
+        let quiet = (last + QUIET).min(first + PATIENCE);
+        if (bustle.open.is_empty() && bustle.gone.is_empty()) || quiet <= now {
+            return When::Now;
+        }
+        When::At(echo.map_or(quiet, |echo| echo.min(quiet)))
+    }
+
+    /// The folder was compared.
+    pub fn looked(&self, now: Instant) {
+        lock(&self.bustle).echoes.retain(|echo| *echo > now);
+    }
+
+    /// A turn begins: it answers all that happened until now.
+    pub fn answer(&self) {
+        let mut bustle = lock(&self.bustle);
+        bustle.pending = None;
+        bustle.gone.clear();
+        // what nobody closed was left alone for long enough to be read
+        bustle.open.clear();
+    }
+
+    /// A turn is over: what it was told of finished files is of no more use, unless more happened meanwhile.
+    pub fn forget(&self) {
+        if lock(&self.bustle).pending.is_none() {
+            self.finished.clear();
+        }
+    }
+}
+
+/// By which a folder and a file are known to be the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Identity {
+    articles: Option<(u64, u64)>,
+    config: Option<(u64, u64, i64, i64)>,
+}
+
+impl Identity {
+    fn of(articles: &Path, config: &Path) -> Self {
+        let articles = std::fs::metadata(articles).ok();
+        let config = std::fs::metadata(config).ok();
+        Self {
+            articles: articles.map(|meta| (meta.dev(), meta.ino())),
+            config: config.map(|meta| (meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec())),
+        }
+    }
+}
+
+fn lock(bustle: &Mutex<Bustle>) -> MutexGuard<'_, Bustle> {
+    // sets of names are whole whatever their holder did
+    bustle.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn start(
+    articles: &Path,
+    config: &Path,
+    bustle: &Arc<Mutex<Bustle>>,
+    finished: &Finished,
+    wakes: &Sender<Wake>,
+) -> Result<RecommendedWatcher, String> {
+    let real = articles.canonicalize();
+    let listener = Listener {
+        root: real.as_ref().ok().cloned(),
+        name: articles.file_name().map(PathBuf::from),
+        config: config.file_name().map(PathBuf::from),
+        bustle: Arc::clone(bustle),
+        finished: finished.clone(),
+        wakes: wakes.clone(),
+    };
+    let watcher = notify::recommended_watcher(move |event| listener.hear(event));
+    let mut watcher = watcher.map_err(|error| advice(&error))?;
+    // whoever swaps the folder or the file does it there; a folder that cannot be watched is polled
+    for parent in [parent(articles), parent(config)] {
+        let _ = watcher.watch(&parent, RecursiveMode::NonRecursive);
+    }
+    if let Ok(real) = real {
+        let watched = watcher.watch(&real, RecursiveMode::Recursive);
+        watched.map_err(|error| advice(&error))?;
+    }
+    Ok(watcher)
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn advice(error: &notify::Error) -> String {
+    match error.kind {
+        notify::ErrorKind::MaxFilesWatch => {
+            "the system's limit of watches is reached: raise `fs.inotify.max_user_watches`"
+                .to_owned()
+        }
+        _ => format!("the folder cannot be watched: {error}"),
+    }
+}
+
+/// File systems whose changes may be made on another machine, where no event comes from: see `statfs(2)`.
+const REMOTE: [(u64, &str); 9] = [
+    (0x6969, "NFS"),
+    (0xff53_4d42, "CIFS"),
+    (0xfe53_4d42, "SMB2"),
+    (0x517b, "SMB"),
+    (0x0102_1997, "9p"),
+    (0x6573_5546, "FUSE"),
+    (0x00c3_6400, "Ceph"),
+    (0x5346_414f, "AFS"),
+    (0x786f_4256, "VirtualBox"),
+];
+
+fn remote(articles: &Path) -> Option<String> {
+    let stat = rustix::fs::statfs(articles).ok()?;
+    #[allow(
+        clippy::unnecessary_cast,
+        clippy::cast_sign_loss,
+        reason = "its type is another one on another architecture"
+    )]
+    let kind = stat.f_type as u64 & 0xffff_ffff;
+    let (_, name) = REMOTE.iter().find(|(magic, _)| *magic == kind)?;
+    Some(format!("{name} may tell of no change"))
+}
+
+/// Turns events into what is going on.
+struct Listener {
+    root: Option<PathBuf>,
+    name: Option<PathBuf>,
+    config: Option<PathBuf>,
+    bustle: Arc<Mutex<Bustle>>,
+    finished: Finished,
+    wakes: Sender<Wake>,
+}
+
+impl Listener {
+    fn hear(&self, event: notify::Result<Event>) {
+        let wake = match event {
+            Ok(event) => self.understand(&event),
+            // whatever was lost, the scan finds it
+            Err(_) => {
+                self.note(|_| ());
+                Some(Wake::Folder)
+            }
+        };
+        if let Some(wake) = wake {
+            // nobody listens any more when the program ends
+            let _ = self.wakes.send(wake);
+        }
+    }
+
+    fn understand(&self, event: &Event) -> Option<Wake> {
+        use AccessKind::Close;
+        // our own reading makes events too
+        if matches!(event.kind, EventKind::Access(kind) if kind != Close(AccessMode::Write)) {
+            return None;
+        }
+        if event.need_rescan() || event.paths.is_empty() {
+            self.note(|_| ());
+            return Some(Wake::Folder);
+        }
+        let mut wake = None;
+        // an editor that moves the text aside before it writes the new one leaves a gap; a move within the folder none
+        let stays = |path: &Path| self.is_inside(path) && self.concerns_us(path);
+        let moved = matches!(
+            event.kind,
+            EventKind::Modify(ModifyKind::Name(RenameMode::Both))
+        ) && event.paths.last().is_some_and(|to| stays(to));
+        for (index, path) in event.paths.iter().enumerate() {
+            if self.is_inside(path) {
+                if self.concerns_us(path) {
+                    self.take_in(&event.kind, moved && index == 0, path);
+                    wake = Some(Wake::Folder);
+                }
+            } else if self.is_named(path, self.config.as_deref()) {
+                return Some(Wake::Settings);
+            } else if self.is_named(path, self.name.as_deref()) {
+                self.note(|_| ());
+                wake = Some(Wake::Folder);
+            }
+        }
+        wake
+    }
+
+    fn is_inside(&self, path: &Path) -> bool {
+        self.root
+            .as_deref()
+            .is_some_and(|root| path.starts_with(root) && path != root)
+    }
+
+    fn is_named(&self, path: &Path, name: Option<&Path>) -> bool {
+        path.file_name().map(Path::new) == name || self.root.as_deref() == Some(path)
+    }
+
+    fn concerns_us(&self, path: &Path) -> bool {
+        let inside = self
+            .root
+            .as_deref()
+            .and_then(|root| path.strip_prefix(root).ok());
+        let mut parts = inside.into_iter().flat_map(Path::components);
+        !parts.any(|part| folder::is_ignored(part.as_os_str()))
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Bustle)) {
+        let now = clock();
+        let mut bustle = lock(&self.bustle);
+        let first = bustle.pending.map_or(now, |(first, _)| first);
+        bustle.pending = Some((first, now));
+        change(&mut bustle);
+    }
+
+    /// An event of one path, which may have moved to another name in the folder.
+    fn take_in(&self, kind: &EventKind, moved: bool, path: &Path) {
+        let whole = |bustle: &mut Bustle| {
+            self.finished.put(path);
+            bustle.open.remove(path);
+            bustle.gone.remove(path);
+            if path.is_dir() {
+                bustle.echoes.extend(ECHOES.map(|echo| clock() + echo));
+            }
+        };
+        let gone = |bustle: &mut Bustle| {
+            self.finished.take(path);
+            bustle.open.remove(path);
+            bustle.gone.insert(path.to_owned());
+        };
+        self.note(|bustle| match kind {
+            EventKind::Access(_) | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
+                whole(bustle)
+            }
+            _ if moved => {
+                bustle.gone.remove(path);
+            }
+            EventKind::Modify(ModifyKind::Name(RenameMode::Both)) if path.exists() => whole(bustle),
+            EventKind::Modify(ModifyKind::Name(_))
+            | EventKind::Remove(
+                RemoveKind::File | RemoveKind::Folder | RemoveKind::Any | RemoveKind::Other,
+            ) => {
+                gone(bustle);
+            }
+            EventKind::Create(CreateKind::Folder) => {
+                bustle.gone.remove(path);
+                bustle.echoes.extend(ECHOES.map(|echo| clock() + echo));
+            }
+            EventKind::Create(_) => {
+                bustle.gone.remove(path);
+                bustle.open.insert(path.to_owned());
+            }
+            EventKind::Modify(ModifyKind::Data(_)) => {
+                self.finished.take(path);
+                bustle.open.insert(path.to_owned());
+            }
+            _ => {}
+        });
+    }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "how long ago an event was, whatever the time of day"
+)]
+pub(crate) fn clock() -> Instant {
+    Instant::now()
+}
