@@ -236,10 +236,13 @@ impl Crank {
             };
             woken.extend(wakes.try_iter());
             let now = clock();
+            let mut due = false;
             if now.duration_since(ticked) >= TICK || !woken.is_empty() {
                 ticked = now;
                 let replaced = watch.replaced(&self.config.articles, &self.config_file);
                 if !replaced.is_empty() {
+                    // whoever swaps a folder has filled the new one before
+                    due = replaced.contains(&Wake::Folder);
                     woken.extend(replaced);
                     watch = self.watch(waker);
                 }
@@ -249,7 +252,7 @@ impl Crank {
                 return;
             }
             let reloaded = woken.contains(&Wake::Settings) && self.reconfigure();
-            let mut due = reloaded || woken.contains(&Wake::Refresh) || self.is_due(now);
+            due |= reloaded || woken.contains(&Wake::Refresh) || self.is_due(now);
             match watch.when(now) {
                 When::Now => due = true,
                 When::Look => {

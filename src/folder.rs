@@ -1,6 +1,6 @@
 //! The folder of articles: which files there are, and what is in them. Reads only.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::Read;
@@ -25,7 +25,7 @@ pub const LONGEST: u64 = 16 << 20;
 const TRIES: usize = 5;
 
 /// Text that was written a moment ago may be half of what is to come.
-const QUIET: Duration = Duration::from_millis(200);
+pub const QUIET: Duration = Duration::from_millis(200);
 
 /// What tells that a file is as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,33 +70,71 @@ pub struct Found {
     pub stamp: Stamp,
 }
 
-/// Files whose writers are known to be done with them, though they were written a moment ago: shared with whoever hears
-/// of it. Empty where nobody does.
+/// What is known of a folder that changes while it is looked at: which files their writers are done with, though they
+/// were written a moment ago, and which files there were. Shared with whoever hears of it; empty where nobody looked
+/// before.
 #[derive(Debug, Clone, Default)]
-pub struct Finished(Arc<Mutex<HashSet<PathBuf>>>);
+pub struct Finished(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    done: HashSet<PathBuf>,
+    seen: HashMap<String, u64>,
+}
 
 impl Finished {
     /// The writer of this file has closed it, or put it in its place as a whole.
     pub fn put(&self, place: &Path) {
-        self.lock().insert(place.to_owned());
+        self.lock().done.insert(place.to_owned());
     }
 
     /// Somebody writes this file.
     pub fn take(&self, place: &Path) {
-        self.lock().remove(place);
+        self.lock().done.remove(place);
     }
 
-    /// Forgets all files: after a while nobody asks for them any more.
+    /// Forgets what was finished: after a while nobody asks for it any more.
     pub fn clear(&self) {
-        self.lock().clear();
+        self.lock().done.clear();
+    }
+
+    /// Takes down which articles there are.
+    pub fn remember(&self, scan: &Scan) {
+        let articles = scan.articles.iter();
+        self.lock().seen = articles
+            .map(|found| (found.path.clone(), found.stamp.inode))
+            .collect();
+    }
+
+    /// Whether an article is missing, and has not only another name: perhaps its next version is on the way.
+    #[must_use]
+    pub fn misses(&self, scan: &Scan) -> bool {
+        let known = self.lock();
+        if known.seen.is_empty() {
+            return false;
+        }
+        let here = |path: &String| {
+            let at = |found: &Found| found.path.as_str().cmp(path);
+            scan.articles.binary_search_by(at).is_ok() || scan.broken.contains(path)
+        };
+        let mut missing = known.seen.iter().filter(|(path, _)| !here(path)).peekable();
+        if missing.peek().is_none() {
+            return false;
+        }
+        let inodes: HashSet<u64> = scan
+            .articles
+            .iter()
+            .map(|found| found.stamp.inode)
+            .collect();
+        missing.any(|(_, inode)| !inodes.contains(inode))
     }
 
     fn has(&self, place: &Path) -> bool {
-        self.lock().contains(place)
+        self.lock().done.contains(place)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
-        // a set is whole whatever its holder did
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
+        // sets of names are whole whatever their holder did
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -102,16 +102,19 @@ impl House {
     }
 
     /// Waits until there is room for one more.
-    async fn enter(self: &Arc<Self>) -> Guest {
+    async fn room(&self) {
         loop {
             let left = self.guests.left.notified();
-            let count = self.guests.count.load(Ordering::Acquire);
-            if count < self.limit() {
-                self.guests.count.fetch_add(1, Ordering::AcqRel);
-                return Guest(Arc::clone(self));
+            if self.connections() < self.limit() {
+                return;
             }
             left.await;
         }
+    }
+
+    fn enter(self: &Arc<Self>) -> Guest {
+        self.guests.count.fetch_add(1, Ordering::AcqRel);
+        Guest(Arc::clone(self))
     }
 
     /// From now on `/readyz` says that it is about to stop, and every answer is the last of its connection.
@@ -160,13 +163,13 @@ pub async fn accept(
     let mut told: Option<SystemTime> = None;
     loop {
         // the operator is let in however many there are
-        let guest = match door {
-            Door::Public => Some(house.enter().await),
-            Door::Admin => None,
-        };
+        if door == Door::Public {
+            house.room().await;
+        }
         match listener.accept().await {
             Ok((stream, peer)) => {
                 pause = Duration::from_millis(10);
+                let guest = (door == Door::Public).then(|| house.enter());
                 let (house, stop) = (Arc::clone(&house), stop.clone());
                 tokio::spawn(async move {
                     match stream {
@@ -232,7 +235,6 @@ async fn attend<S>(
         .half_close(true)
         .max_buf_size(BUFFER)
         .max_headers(FIELDS)
-        .pipeline_flush(true)
         .serve_connection(io, service);
     tokio::pin!(connection);
     if *stop.borrow() {

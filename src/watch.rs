@@ -241,6 +241,17 @@ fn remote(articles: &Path) -> Option<String> {
     Some(format!("{name} may tell of no change"))
 }
 
+/// Which end of its event a path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The only one, or the one where the file is now.
+    Here,
+    /// The file left it for another name in the folder.
+    Left,
+    /// The file left it for a name that is none of ours.
+    Lost,
+}
+
 /// Turns events into what is going on.
 struct Listener {
     root: Option<PathBuf>,
@@ -284,10 +295,16 @@ impl Listener {
             event.kind,
             EventKind::Modify(ModifyKind::Name(RenameMode::Both))
         ) && event.paths.last().is_some_and(|to| stays(to));
+        let last = event.paths.len() - 1;
         for (index, path) in event.paths.iter().enumerate() {
             if self.is_inside(path) {
                 if self.concerns_us(path) {
-                    self.take_in(&event.kind, moved && index == 0, path);
+                    let end = match (moved, index == last) {
+                        (true, false) => End::Left,
+                        (false, false) => End::Lost,
+                        (_, true) => End::Here,
+                    };
+                    self.take_in(&event.kind, end, path);
                     wake = Some(Wake::Folder);
                 }
             } else if self.is_named(path, self.config.as_deref()) {
@@ -327,8 +344,7 @@ impl Listener {
         change(&mut bustle);
     }
 
-    /// An event of one path, which may have moved to another name in the folder.
-    fn take_in(&self, kind: &EventKind, moved: bool, path: &Path) {
+    fn take_in(&self, kind: &EventKind, end: End, path: &Path) {
         let whole = |bustle: &mut Bustle| {
             self.finished.put(path);
             bustle.open.remove(path);
@@ -346,10 +362,11 @@ impl Listener {
             EventKind::Access(_) | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
                 whole(bustle)
             }
-            _ if moved => {
+            _ if end == End::Left => {
                 bustle.gone.remove(path);
             }
-            EventKind::Modify(ModifyKind::Name(RenameMode::Both)) if path.exists() => whole(bustle),
+            _ if end == End::Lost => gone(bustle),
+            EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => whole(bustle),
             EventKind::Modify(ModifyKind::Name(_))
             | EventKind::Remove(
                 RemoveKind::File | RemoveKind::Folder | RemoveKind::Any | RemoveKind::Other,

@@ -1384,6 +1384,50 @@ fn an_edition_that_is_not_on_disk_yet_is_served_from_memory_and_then_from_the_sh
     assert!(feed.has_encodings());
 }
 
+/// With a permalink and without a limit that matters: what is public is in the feed.
+#[test]
+fn an_hour_of_scheduled_articles_appears_each_at_its_instant() {
+    let mut house = House::with(
+        "permalink = \"/:slug/\"\n[defaults]\nlimit = 100\n",
+        |site| {
+            for minute in 1..=60 {
+                let instant = chrono::DateTime::from_timestamp(NOW + 60 * minute, 0).unwrap();
+                let gone = chrono::DateTime::from_timestamp(NOW + 60 * (minute + 30), 0).unwrap();
+                site.put(
+                    &format!("articles/s{minute:02}.md"),
+                    format!(
+                        "---\ntitle: S{minute:02}\ndate: {}\nexpires: {}\n---\nText {minute}.",
+                        instant.to_rfc3339(),
+                        gone.to_rfc3339()
+                    ),
+                );
+            }
+        },
+    );
+    let mut turns = 0;
+    while let Some(next) = house.crank.next() {
+        // a second before nothing is seen of it
+        let count = |house: &House| {
+            String::from_utf8_lossy(&house.body())
+                .matches("<item>")
+                .count()
+        };
+        let before = count(&house);
+        house.now = SystemTime::from(next) - Duration::from_secs(1);
+        house.turn();
+        assert_eq!(count(&house), before, "too early");
+        house.now = next.into();
+        house.turn();
+        turns += 1;
+        let minute = (next.timestamp() - NOW) / 60;
+        assert_eq!((next.timestamp() - NOW) % 60, 0);
+        let expected = (1..=60).filter(|n| *n <= minute && minute < n + 30).count() + 1;
+        assert_eq!(count(&house), expected, "minute {minute}");
+        assert!(turns <= 100);
+    }
+    assert_eq!(turns, 90, "sixty come, sixty go, thirty times both at once");
+}
+
 #[test]
 fn heads_that_are_too_long_are_refused() {
     let house = House::new();

@@ -56,7 +56,7 @@ pub(super) fn folder(
     progress: &dyn Progress,
 ) -> Result<Folder, Halt> {
     let root = &config.articles;
-    let mut waited = Duration::ZERO;
+    let (mut waited, mut missed) = (Duration::ZERO, Duration::ZERO);
     let (scan, fingerprint, parsed) = loop {
         let mut scan = settled(root, order, &mut waited)?;
         if !order.allow_shrink && folder::shrunk(state.files, scan.files) {
@@ -81,10 +81,18 @@ pub(super) fn folder(
         // whoever wrote between the look and the reading may not be done
         let is_whole = parsed.iter().all(|parsed| parsed.as_seen)
             && folder::unrest(&scan, &order.finished, (order.clock)()).is_zero();
-        if is_whole || waited >= PATIENCE {
+        // an editor that puts the text aside before it writes the new one leaves a gap, and half a deployment too
+        let has_gap = missed < folder::QUIET && order.finished.misses(&scan);
+        if (is_whole && !has_gap) || waited >= PATIENCE {
+            order.finished.remember(&scan);
             scan.articles.clear();
             break (scan, fingerprint, parsed);
         }
+        missed = if has_gap {
+            missed + PAUSE
+        } else {
+            Duration::ZERO
+        };
         waited += PAUSE;
         std::thread::sleep(PAUSE);
     };

@@ -18,6 +18,11 @@ const IDLE: Duration = Duration::from_secs(75);
 /// A client that takes nothing for so long is dropped.
 const STALL: Duration = Duration::from_secs(30);
 
+/// A client that still sends when it has got its last answer is listened to for so long, and for so many bytes: closing
+/// at once would take the answer away from it (RFC 9112 §9.6).
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 4 << 20;
+
 /// Counts the beginnings and ends of answers: odd while one is being made or sent.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Turns(Arc<AtomicUsize>);
@@ -66,6 +71,14 @@ pub(super) struct Patient<S> {
     /// Fires at the deadline or earlier, and is then set anew: so that no request costs a timer.
     reading: Option<Pin<Box<Sleep>>>,
     writing: Option<Pin<Box<Sleep>>>,
+    lingering: Option<Linger>,
+}
+
+/// The end of a connection, after our last byte.
+#[derive(Debug)]
+struct Linger {
+    sleep: Pin<Box<Sleep>>,
+    left: usize,
 }
 
 impl<S> Patient<S> {
@@ -78,6 +91,7 @@ impl<S> Patient<S> {
             deadline: Instant::now() + HEAD,
             reading: None,
             writing: None,
+            lingering: None,
         }
     }
 
@@ -159,7 +173,7 @@ impl<S: AsyncWrite + Unpin> Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -188,7 +202,39 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.written(outcome, context)
+        if self.lingering.is_none() {
+            let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
+            std::task::ready!(self.written(outcome, context))?;
+        }
+        self.linger(context)
+    }
+}
+
+impl<S: AsyncRead + Unpin> Patient<S> {
+    /// Throws away what a client still sends, until it has closed too.
+    fn linger(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.phase == Phase::Idle && self.turns.count() == self.seen {
+            // it was waiting for nothing, and sends nothing
+            return Poll::Ready(Ok(()));
+        }
+        let lingering = self.lingering.get_or_insert_with(|| Linger {
+            sleep: Box::pin(sleep_until(Instant::now() + LINGER)),
+            left: LINGER_BYTES,
+        });
+        let mut waste = [0; 16 << 10];
+        loop {
+            let mut buffer = ReadBuf::new(&mut waste);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    lingering.left = lingering.left.saturating_sub(buffer.filled().len());
+                    if lingering.left == 0 {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => break,
+            }
+        }
+        lingering.sleep.as_mut().poll(context).map(Ok)
     }
 }

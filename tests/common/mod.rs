@@ -1,6 +1,8 @@
 //! A folder of its own for each test, and the program run in it.
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
+pub mod server;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
