@@ -57,7 +57,7 @@ const POLL: Duration = Duration::from_secs(2);
 /// How long a folder may be missing before it is called so: it may be on its way to be swapped.
 const GAP: Duration = Duration::from_secs(2);
 /// How long a folder that shrank must stay so to be believed.
-const BELIEVED: Duration = Duration::from_secs(300);
+const BELIEVED: Duration = Duration::from_mins(5);
 /// When what the world refused is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 /// How long nothing must happen before better encodings are made.

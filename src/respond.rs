@@ -100,7 +100,7 @@ impl Outcome {
 /// The answer to a request.
 #[must_use]
 pub fn respond(served: &Served, head: Head<'_>, moment: Moment) -> Reply {
-    if let Err(refusal) = guard::check(head) {
+    if let Some(refusal) = guard::check(head) {
         return refusal;
     }
     let mut reply = match *head.method {

@@ -264,13 +264,12 @@ struct Listener {
 
 impl Listener {
     fn hear(&self, event: notify::Result<Event>) {
-        let wake = match event {
-            Ok(event) => self.understand(&event),
+        let wake = if let Ok(event) = event {
+            self.understand(&event)
+        } else {
             // whatever was lost, the scan finds it
-            Err(_) => {
-                self.note(|_| ());
-                Some(Wake::Folder)
-            }
+            self.note(|_| ());
+            Some(Wake::Folder)
         };
         if let Some(wake) = wake {
             // nobody listens any more when the program ends
@@ -304,7 +303,7 @@ impl Listener {
                         (false, false) => End::Lost,
                         (_, true) => End::Here,
                     };
-                    self.take_in(&event.kind, end, path);
+                    self.take_in(event.kind, end, path);
                     wake = Some(Wake::Folder);
                 }
             } else if self.is_named(path, self.config.as_deref()) {
@@ -344,7 +343,7 @@ impl Listener {
         change(&mut bustle);
     }
 
-    fn take_in(&self, kind: &EventKind, end: End, path: &Path) {
+    fn take_in(&self, kind: EventKind, end: End, path: &Path) {
         let whole = |bustle: &mut Bustle| {
             self.finished.put(path);
             bustle.open.remove(path);
@@ -360,7 +359,7 @@ impl Listener {
         };
         self.note(|bustle| match kind {
             EventKind::Access(_) | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
-                whole(bustle)
+                whole(bustle);
             }
             _ if end == End::Left => {
                 bustle.gone.remove(path);

@@ -343,7 +343,7 @@ fn run(home: &Path, now: DateTime<Utc>) -> Turn {
         dry_run: false,
         wait: Duration::from_secs(5),
         clock: || std::time::SystemTime::UNIX_EPOCH,
-        finished: Default::default(),
+        finished: tidings::folder::Finished::default(),
     };
     Publisher::new(&config, &Quiet)
         .turn(&order, &mut |_| {})

@@ -44,7 +44,7 @@ pub(super) fn serve(args: &Serve) -> u8 {
             return exit::USAGE;
         }
     };
-    match run(args, config) {
+    match run(args, &config) {
         Ok(()) => exit::DONE,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -90,7 +90,7 @@ impl Herald for Voice {
     }
 }
 
-fn run(args: &Serve, config: Config) -> Result<()> {
+fn run(args: &Serve, config: &Config) -> Result<()> {
     let runtime = runtime()?;
     let file = args.place.config.clone();
     let file = file.unwrap_or_else(|| PathBuf::from(config::FILE));
@@ -115,9 +115,9 @@ fn run(args: &Serve, config: Config) -> Result<()> {
     );
     let (public, admin) = {
         let _inside = runtime.enter();
-        (listen(&config)?, listen_admin(&config)?)
+        (listen(config)?, listen_admin(config)?)
     };
-    greet(&config, &public, &admin);
+    greet(config, &public, &admin);
     let turning = {
         let (waker, allow_shrink) = (waker.clone(), args.place.allow_shrink);
         std::thread::Builder::new()
@@ -171,9 +171,10 @@ fn greet(config: &Config, public: &[Listener], admin: &[Listener]) {
         config.site.base
     );
     for listener in public {
-        match listener.url() {
-            Some(url) => tracing::info!("open {url}"),
-            None => tracing::info!("listening on {}", listener.name),
+        if let Some(url) = listener.url() {
+            tracing::info!("open {url}");
+        } else {
+            tracing::info!("listening on {}", listener.name);
         }
     }
     for listener in admin {

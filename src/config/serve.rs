@@ -220,16 +220,15 @@ fn destination(
 ) -> Result<String, String> {
     let mut to = &moved[from];
     for _ in 0..=moved.len() {
-        match moved.get(to) {
-            Some(further) => to = further,
-            None => {
-                if let Some(url) = crate::link::canonical(to) {
-                    return Ok(url);
-                }
-                let route = path(to)?;
-                return Ok(site.map(|site| site.url(&route)).unwrap_or_default());
-            }
+        if let Some(further) = moved.get(to) {
+            to = further;
+            continue;
         }
+        if let Some(url) = crate::link::canonical(to) {
+            return Ok(url);
+        }
+        let route = path(to)?;
+        return Ok(site.map(|site| site.url(&route)).unwrap_or_default());
     }
     Err(format!(
         "`{from}` moves in a circle; let it lead to a path that stays"

@@ -67,8 +67,11 @@ pub fn encode(coding: Coding, effort: Effort, bytes: &[u8]) -> io::Result<Bytes>
             writer.finish()?
         }
         Coding::Brotli => {
+            // a window no larger than the document: it is the larger part of the encoder's memory
+            let window = usize::BITS - bytes.len().leading_zeros();
             let params = brotli::enc::BrotliEncoderParams {
                 quality: if quick { 5 } else { 11 },
+                lgwin: i32::try_from(window.clamp(16, 22)).unwrap_or(22),
                 size_hint: bytes.len(),
                 ..Default::default()
             };

@@ -31,9 +31,9 @@ fn tag_into<'h>(out: &mut String, tag: &'h str, site: &Site, root: &str) -> &'h 
     while let Some(at) = rest.find(['"', '>']) {
         let (before, found) = rest.split_at(at);
         out.push_str(before);
-        if found.starts_with('>') {
+        if let Some(behind) = found.strip_prefix('>') {
             out.push('>');
-            return &found[1..];
+            return behind;
         }
         let Some(end) = found[1..].find('"') else {
             break;

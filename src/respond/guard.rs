@@ -10,12 +10,15 @@ const LONGEST_TARGET: usize = 8 << 10;
 /// Longer heads are refused, in bytes.
 const LONGEST_HEAD: usize = 16 << 10;
 
-/// `Err` holds the answer, after which the connection is closed: who sends such a thing may mean something else by
+/// The refusal, if there is one, after which the connection is closed: who sends such a thing may mean something else by
 /// the bytes that follow.
-pub(super) fn check(head: Head<'_>) -> Result<(), Reply> {
+pub(super) fn check(head: Head<'_>) -> Option<Reply> {
     let target = length(head.uri);
     if target > LONGEST_TARGET {
-        return refuse(StatusCode::URI_TOO_LONG, "the target is longer than 8 KiB");
+        return Some(refuse(
+            StatusCode::URI_TOO_LONG,
+            "the target is longer than 8 KiB",
+        ));
     }
     let fields = head.headers.iter();
     let fields: usize = fields
@@ -23,14 +26,17 @@ pub(super) fn check(head: Head<'_>) -> Result<(), Reply> {
         .sum();
     if target + fields > LONGEST_HEAD {
         let what = "the head is longer than 16 KiB";
-        return refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, what);
+        return Some(refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, what));
     }
     if !has_fit_host(head) {
         let what = "there must be exactly one valid Host";
-        return refuse(StatusCode::BAD_REQUEST, what);
+        return Some(refuse(StatusCode::BAD_REQUEST, what));
     }
     if head.headers.contains_key(header::TRANSFER_ENCODING) {
-        return refuse(StatusCode::BAD_REQUEST, "no request here has a body");
+        return Some(refuse(
+            StatusCode::BAD_REQUEST,
+            "no request here has a body",
+        ));
     }
     let has_body = |value: &HeaderValue| value.as_bytes() != b"0";
     if head
@@ -40,12 +46,12 @@ pub(super) fn check(head: Head<'_>) -> Result<(), Reply> {
         .any(has_body)
     {
         let what = "no request here has a body";
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, what);
+        return Some(refuse(StatusCode::PAYLOAD_TOO_LARGE, what));
     }
-    Ok(())
+    None
 }
 
-fn refuse(status: StatusCode, what: &str) -> Result<(), Reply> {
+fn refuse(status: StatusCode, what: &str) -> Reply {
     let mut reply = plain(status, what);
     reply
         .headers
@@ -53,7 +59,7 @@ fn refuse(status: StatusCode, what: &str) -> Result<(), Reply> {
     reply
         .headers
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Err(reply)
+    reply
 }
 
 fn length(uri: &http::Uri) -> usize {
@@ -75,15 +81,14 @@ fn has_fit_host(head: Head<'_>) -> bool {
 
 /// RFC 3986 §3.2.2 and §3.2.3; the name itself means nothing to us.
 fn is_host(text: &[u8]) -> bool {
-    let (host, port) = match text {
-        [b'[', rest @ ..] => match rest.iter().position(|byte| *byte == b']') {
-            Some(end) => (&rest[..end], &rest[end + 1..]),
-            None => return false,
-        },
-        _ => {
-            let end = text.iter().position(|byte| *byte == b':');
-            text.split_at(end.unwrap_or(text.len()))
-        }
+    let (host, port) = if let [b'[', rest @ ..] = text {
+        let Some(end) = rest.iter().position(|byte| *byte == b']') else {
+            return false;
+        };
+        (&rest[..end], &rest[end + 1..])
+    } else {
+        let end = text.iter().position(|byte| *byte == b':');
+        text.split_at(end.unwrap_or(text.len()))
     };
     let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(byte);
     let in_address = |byte: &u8| byte.is_ascii_hexdigit() || b":.".contains(byte);

@@ -235,7 +235,30 @@ impl Resource {
         } else {
             format!("W/\"{tag}\"")
         };
-        let mut headers = HeaderMap::new();
+        let mut headers = HeaderMap::with_capacity(16);
+        let media = media_type(route, kind);
+        // what is the same for all costs no counting when it is copied into an answer
+        let mut always = |name: HeaderName, text: &'static str| {
+            headers.insert(name, HeaderValue::from_static(text));
+        };
+        always(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        let ranges = if kind == Kind::Asset { "bytes" } else { "none" };
+        always(header::ACCEPT_RANGES, ranges);
+        if kind.stays_in_memory() || kind == Kind::Page {
+            always(header::VARY, "Accept-Encoding");
+        }
+        if kind.has_siblings() || kind == Kind::Asset {
+            always(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+            always(RESOURCE_POLICY, "cross-origin");
+            let exposed = "ETag, Last-Modified, Link, Retry-After";
+            always(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+        }
+        if kind == Kind::Page {
+            always(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
+        }
+        if kind == Kind::Asset && is_document(&media) {
+            always(header::CONTENT_SECURITY_POLICY, ASSET_POLICY);
+        }
         let mut set = |name: HeaderName, text: &str| {
             // tags, dates and URLs are ASCII without control characters
             if let Ok(value) = HeaderValue::from_str(text) {
@@ -243,35 +266,12 @@ impl Resource {
             }
         };
         set(header::ETAG, &quoted);
-        set(
-            header::LAST_MODIFIED,
-            &httpdate::fmt_http_date(last_modified.max(SystemTime::UNIX_EPOCH)),
-        );
+        let date = httpdate::fmt_http_date(last_modified.max(SystemTime::UNIX_EPOCH));
+        set(header::LAST_MODIFIED, &date);
         set(header::CACHE_CONTROL, &cache_control(kind, terms.fresh));
-        set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-        set(
-            header::ACCEPT_RANGES,
-            if kind == Kind::Asset { "bytes" } else { "none" },
-        );
-        if kind.stays_in_memory() || kind == Kind::Page {
-            set(header::VARY, "Accept-Encoding");
-        }
-        if kind.has_siblings() || kind == Kind::Asset {
-            set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
-            set(RESOURCE_POLICY, "cross-origin");
-            let exposed = "ETag, Last-Modified, Link, Retry-After";
-            set(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
-        }
         if kind.is_feed() {
             let link = format!("<{}>; rel=\"self\"", terms.site.url(route));
             set(header::LINK, &link);
-        }
-        if kind == Kind::Page {
-            set(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
-        }
-        let media = media_type(route, kind);
-        if kind == Kind::Asset && is_document(&media) {
-            set(header::CONTENT_SECURITY_POLICY, ASSET_POLICY);
         }
         Self {
             route: route.to_owned(),

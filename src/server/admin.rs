@@ -1,6 +1,5 @@
 //! The operator's door: `/metrics`, `/refresh`, and how it is doing.
 
-use std::convert::Infallible;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
@@ -13,11 +12,7 @@ use super::body::Body;
 use super::patience::Turn;
 use crate::watch::Wake;
 
-pub(super) fn answer(
-    house: &House,
-    request: &Request<Incoming>,
-    turn: Turn,
-) -> Result<Response<Body>, Infallible> {
+pub(super) fn answer(house: &House, request: &Request<Incoming>, turn: Turn) -> Response<Body> {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let draining = house.draining.load(Ordering::Relaxed);
     let (status, allow, text) = match request.uri().path() {
@@ -36,11 +31,10 @@ pub(super) fn answer(
             };
             (StatusCode::ACCEPTED, "", text.to_owned())
         }
-        "/livez" if is_read => (StatusCode::OK, "", "ok\n".to_owned()),
         "/readyz" if is_read && draining => {
             (StatusCode::SERVICE_UNAVAILABLE, "", "stopping\n".to_owned())
         }
-        "/readyz" if is_read => (StatusCode::OK, "", "ok\n".to_owned()),
+        "/livez" | "/readyz" if is_read => (StatusCode::OK, "", "ok\n".to_owned()),
         "/refresh" => (
             StatusCode::METHOD_NOT_ALLOWED,
             "POST",
@@ -77,5 +71,5 @@ pub(super) fn answer(
     if !allow.is_empty() {
         headers.insert(header::ALLOW, HeaderValue::from_static(allow));
     }
-    Ok(response)
+    response
 }

@@ -46,7 +46,7 @@ pub(super) async fn answer(
     let mut reply = respond(&offer.served, head, moment);
     let mut cut = None;
     if let Payload::Shelf(_) = reply.payload {
-        (reply, cut) = from_shelf(house, head, moment, reply).await;
+        (reply, cut) = Box::pin(from_shelf(house, head, moment, reply)).await;
     }
     house.metrics.count(head, &reply);
     if offer.settings.log != Log::Off {

@@ -67,7 +67,8 @@ pub(super) struct Patient<S> {
     turns: Turns,
     seen: usize,
     phase: Phase,
-    deadline: Instant,
+    /// When the phase is over; not known until somebody has to wait, since most never do.
+    deadline: Option<Instant>,
     /// Fires at the deadline or earlier, and is then set anew: so that no request costs a timer.
     reading: Option<Pin<Box<Sleep>>>,
     writing: Option<Pin<Box<Sleep>>>,
@@ -88,7 +89,7 @@ impl<S> Patient<S> {
             turns,
             seen: 0,
             phase: Phase::Head,
-            deadline: Instant::now() + HEAD,
+            deadline: None,
             reading: None,
             writing: None,
             lingering: None,
@@ -104,13 +105,16 @@ impl<S> Patient<S> {
                 self.phase = Phase::Busy;
             } else {
                 self.phase = Phase::Idle;
-                self.deadline = Instant::now() + IDLE;
+                self.deadline = None;
             }
         }
         if self.phase == Phase::Busy {
             return false;
         }
-        let deadline = self.deadline;
+        let patience = if self.phase == Phase::Head { HEAD } else { IDLE };
+        let deadline = *self
+            .deadline
+            .get_or_insert_with(|| Instant::now() + patience);
         let sleep = self
             .reading
             .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
@@ -140,7 +144,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
                 if buffer.filled().len() > before && is_first {
                     self.seen = self.turns.count();
                     self.phase = Phase::Head;
-                    self.deadline = Instant::now() + HEAD;
+                    self.deadline = None;
                 }
                 Poll::Ready(outcome)
             }
@@ -188,7 +192,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        let outcome = match slices {
+            [only] => Pin::new(&mut self.stream).poll_write(context, only),
+            many => Pin::new(&mut self.stream).poll_write_vectored(context, many),
+        };
         self.written(outcome, context)
     }
 

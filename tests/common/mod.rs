@@ -1,5 +1,10 @@
 //! A folder of its own for each test, and the program run in it.
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::print_stderr,
+    reason = "each test uses a part of it, and says what went wrong"
+)]
 
 pub mod server;
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::Site;
 
 /// Longer than anything here takes on a busy machine.
-pub const LONG: Duration = Duration::from_secs(60);
+pub const LONG: Duration = Duration::from_mins(1);
 
 pub struct Server {
     pub child: Child,
