@@ -103,15 +103,20 @@ fn here(root: &str) -> &str {
 
 fn text(item: &Item, site: &Site, root: &str) -> Markup {
     let local = item.published.with_timezone(&site.zone);
+    let byline = html! {
+        time datetime=(local.format("%Y-%m-%dT%H:%M:%S%:z")) { (local.format("%Y-%m-%d")) }
+        @for author in &item.authors {
+            " · "
+            @if let Some(url) = &author.url { a rel="author" href=(url) { (author.name) } } @else { (author.name) }
+        }
+    };
     html! {
         article {
-            @if let Some(title) = &item.title { h1 { (title) } }
-            p.byline {
-                time datetime=(local.format("%Y-%m-%dT%H:%M:%S%:z")) { (local.format("%Y-%m-%d")) }
-                @for author in &item.authors {
-                    " · "
-                    @if let Some(url) = &author.url { a rel="author" href=(url) { (author.name) } } @else { (author.name) }
-                }
+            @if let Some(title) = &item.title {
+                h1 { (title) }
+                p.byline { (byline) }
+            } @else {
+                h1.byline { (byline) }
             }
             @if let Some(external) = &item.external { p.about { a href=(external) { (external) } } }
             (PreEscaped(local::content(&item.html, site, root)))

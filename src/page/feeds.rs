@@ -115,7 +115,7 @@ fn addresses(feed: &Shown) -> Markup {
                     dt { (name(*kind)) }
                     dd {
                         code { (url) } " "
-                        a href={ "feed:" (url) } type=(media_type(*kind)) aria-label={ "Open the " (name(*kind)) " feed in a feed reader" } { "Open in reader" }
+                        a href=(handed_over(url)) type=(media_type(*kind)) aria-label={ "Open the " (name(*kind)) " feed in a feed reader" } { "Open in reader" }
                     }
                 }
             }
@@ -125,7 +125,7 @@ fn addresses(feed: &Shown) -> Markup {
 
 fn heading(entry: &PublishedEntry, site: &Site, root: &str) -> Markup {
     let link = entry.link.as_deref().or(entry.external_url.as_deref());
-    let title = entry.title.clone().unwrap_or_else(|| opening(entry));
+    let title = entry.title.clone().unwrap_or_else(|| opening(entry, 90));
     html! {
         @if let Some(date) = entry.published.or(entry.updated) { (day(date, site)) " " }
         @match link {
@@ -154,7 +154,7 @@ fn brief(entry: &PublishedEntry, site: &Site, root: &str) -> Markup {
         article.entry lang=(language(entry, site)) dir=(direction(language(entry, site))) {
             @if entry.title.is_some() { h2 { (title(entry, site, root)) } }
             (byline(entry, site, root))
-            p { (opening(entry)) }
+            p { (opening(entry, 280)) }
         }
     }
 }
@@ -169,27 +169,33 @@ fn title(entry: &PublishedEntry, site: &Site, root: &str) -> Markup {
     }
 }
 
+/// Date and authors; of a note, which has no title, they are its heading.
 fn byline(entry: &PublishedEntry, site: &Site, root: &str) -> Markup {
+    let authors = html! { @for (name, _, _) in &entry.authors { " · " (name) } };
+    let date = entry.published.or(entry.updated);
+    let date = html! { @if let Some(date) = date { (day(date, site)) } };
     html! {
-        p.byline {
-            @if let Some(date) = entry.published.or(entry.updated) {
-                @match (&entry.link, &entry.title) {
-                    (Some(link), None) => { a href=(local::reference(link, site, root)) { (day(date, site)) } }
-                    _ => { (day(date, site)) }
-                }
-            }
-            @for (name, _, _) in &entry.authors { " · " (name) }
+        @match (&entry.title, &entry.link) {
+            (Some(_), _) => { p.byline { (date) (authors) } }
+            (None, Some(link)) => { h2.byline { a href=(local::reference(link, site, root)) { (date) } (authors) } }
+            (None, None) => { h2.byline { (date) (authors) } }
         }
     }
 }
 
-/// The beginning of an entry's text.
-fn opening(entry: &PublishedEntry) -> String {
+/// The address that makes a browser start the feed reader of the machine.
+fn handed_over(url: &str) -> String {
+    let after_scheme = url.split_once(':').map_or(url, |(_, rest)| rest);
+    format!("feed:{after_scheme}")
+}
+
+/// The beginning of an entry's text, in at most so many characters.
+fn opening(entry: &PublishedEntry, limit: usize) -> String {
     let text = entry
         .summary
         .clone()
         .or_else(|| entry.content_html.as_deref().map(crate::html::text));
-    words::cut(&text.unwrap_or_default(), 280)
+    words::cut(&text.unwrap_or_default(), limit)
 }
 
 fn day(date: DateTime<Utc>, site: &Site) -> Markup {

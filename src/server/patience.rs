@@ -111,7 +111,11 @@ impl<S> Patient<S> {
         if self.phase == Phase::Busy {
             return false;
         }
-        let patience = if self.phase == Phase::Head { HEAD } else { IDLE };
+        let patience = if self.phase == Phase::Head {
+            HEAD
+        } else {
+            IDLE
+        };
         let deadline = *self
             .deadline
             .get_or_insert_with(|| Instant::now() + patience);
