@@ -6,14 +6,18 @@
 //! ```text
 //! folder ─scan→ files ─article::parse→ articles ─ledger.observe(now)→ entries → catalogue ─feed::select→ feeds
 //!        ─fragment→ items ─render, page→ documents ─check→ edition ─store.publish→ disk
+//!                                                           └──served→ offer ─respond→ HTTP
 //! ```
 //!
 //! What always holds:
-//! - Only `folder`, `store`, `state` and `cli` touch the outside world. Nothing but `cli` asks for the time; `now` is
-//!   passed down.
+//! - Only `folder`, `watch`, `store`, `state`, `server` and `cli` touch the outside world. Nothing but `cli` asks for the
+//!   time of day; `now` is passed down.
+//! - The server serves what was published. A request chooses a path of the offer, never a file; where a file lies the
+//!   publisher said.
 //! - Documents are a function of the catalogue, the specs of the feeds and what is due at `now`.
 //! - An id, once published, is never changed and never given to another article.
-//! - The ledger is durable before a document that depends on it can be seen: ledger → gate → disk → manifest.
+//! - The ledger is durable before a document that depends on it can be seen: ledger → gate → disk → manifest; in
+//!   `serve` it is shown before it is on disk: ledger → gate → offer → encodings → disk → manifest.
 //! - A document that fails the gate is never published; the previous good one stays.
 //! - A broken article is a [`problem::Problem`] with path and line: never a panic, never the end of the others.
 //! - Incremental equals batch: a fresh publisher over the same folder, ledger and manifest gives the same bytes.

@@ -145,14 +145,10 @@ fn look_up(served: &Served, head: Head<'_>, moment: Moment) -> Reply {
         }
         Some(Target::Gone) => plain(StatusCode::GONE, "withdrawn"),
         None if served.wants_slash(&path) => {
-            // relative, since only the client knows what the proxy in front took off the path
             let last = path.rsplit('/').next().unwrap_or_default();
-            let mut reply = plain(StatusCode::MOVED_PERMANENTLY, "with a slash at the end");
-            if let Ok(url) = HeaderValue::from_str(&format!("{}/", encoded(last))) {
-                reply.headers.insert(header::LOCATION, url);
-            }
-            reply
+            nearby(&format!("{}/", encoded(last)))
         }
+        None if is_index(served, &path) => nearby("./"),
         None => not_found(),
     }
 }
@@ -237,6 +233,21 @@ fn navigation<'r>(resource: &'r Resource, head: Head<'_>) -> Option<&'r str> {
         && !is_conditional
         && !is_raw)
         .then_some(preview)
+}
+
+/// Whether a page is asked for by the name of its file.
+fn is_index(served: &Served, path: &str) -> bool {
+    let folder = path.strip_suffix("index.html");
+    folder.is_some_and(|folder| matches!(served.find(folder), Some(Target::Resource(_))))
+}
+
+/// The same page by its one address; relative, since only the client knows what the proxy in front took off the path.
+fn nearby(location: &str) -> Reply {
+    let mut reply = plain(StatusCode::MOVED_PERMANENTLY, "this page has one address");
+    if let Ok(location) = HeaderValue::from_str(location) {
+        reply.headers.insert(header::LOCATION, location);
+    }
+    reply
 }
 
 fn see(location: &str) -> Reply {

@@ -1160,6 +1160,8 @@ fn row_67_the_page_of_an_article() {
         304
     );
     // the ways that people write it
+    let file = house.at("/articles/a/index.html");
+    assert_eq!((file.status(), file.field("location")), (301, "./"));
     assert_eq!(
         (
             house.at("/articles/a").status(),

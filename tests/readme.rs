@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 use common::Site;
+use common::server::{Server, until};
 
 fn readme() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
@@ -36,13 +37,14 @@ fn the_commands_of_the_readme_do_what_it_says() {
     assert_eq!(
         commands,
         [
-            "cargo run --release -- build",
+            "cargo run --release",
             "cargo test",
+            "tidings serve",
             "tidings build"
         ]
     );
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    // `cargo run --release -- build`, on a copy of the sample site, with the program that was built for the tests
+    // on a copy of the sample site, with the program that was built for the tests
     let site = Site::bare();
     let copied = Command::new("cp")
         .args(["-r", "articles", "feeds", "tidings.toml", "ledger.jsonl"])
@@ -63,6 +65,31 @@ fn the_commands_of_the_readme_do_what_it_says() {
         "the samples are committed: nothing changes"
     );
     assert_eq!(site.read("feeds/manifest.json"), before);
+    // `cargo run --release`, on a free port instead of the one that the README names
+    let settings = site.read("tidings.toml");
+    site.put(
+        "tidings.toml",
+        format!("{settings}\n[serve]\nlisten = [\"127.0.0.1:0\"]\n"),
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
+    command.current_dir(site.home());
+    let mut server = Server::spawn(command);
+    until("it prints the address to open", || {
+        server.told().contains("open http://localhost:")
+    });
+    let port = server
+        .told()
+        .split("localhost:")
+        .nth(1)
+        .and_then(|rest| rest.split('/').next()?.parse().ok());
+    server.port = port.unwrap();
+    assert!(server.body("/").contains("Harbour Notes"));
+    assert_eq!(server.body("/rss.xml"), site.read("feeds/rss.xml"));
+    // `tidings serve` in a folder that has nothing but articles
+    let site = Site::bare();
+    site.article("a.md", "One", "Text.");
+    let server = Server::start(&site);
+    assert!(server.body("/").contains("One"));
     // `tidings build` in a folder that has nothing but articles
     let site = Site::bare();
     site.article("a.md", "One", "Text.");
@@ -74,11 +101,13 @@ fn the_commands_of_the_readme_do_what_it_says() {
 #[test]
 fn every_option_and_exit_code_stands_in_the_readme() {
     let text = readme();
-    let help = Command::new(env!("CARGO_BIN_EXE_tidings"))
-        .args(["build", "--help"])
-        .output()
-        .unwrap();
-    let help = String::from_utf8(help.stdout).unwrap();
+    let help = |command| {
+        let output = Command::new(env!("CARGO_BIN_EXE_tidings"))
+            .args([command, "--help"])
+            .output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    let help = help("build") + &help("serve");
     let options: Vec<&str> = help
         .split_whitespace()
         .filter(|word| word.starts_with("--"))
