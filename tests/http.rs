@@ -543,7 +543,7 @@ fn row_25_a_deletion_is_a_change_by_date() {
     let mut house = House::with("", |site| site.article("b.md", "Newest", "Soon gone."));
     let (old, before) = (house.since(0), house.modified());
     house.site.remove("articles/b.md");
-    house.now += Duration::from_secs(60);
+    house.now += Duration::from_mins(1);
     house.turn();
     house.now += Duration::from_secs(10);
     house.get(&[("if-modified-since", &old)]).is_200_of(&house);
@@ -557,7 +557,7 @@ fn row_26_an_older_content_is_a_newer_version() {
     let mut tags = Vec::new();
     for text in ["Other.", "First.", "Other.", "First."] {
         house.site.article("a.md", "One", text);
-        house.now += Duration::from_secs(60);
+        house.now += Duration::from_mins(1);
         house.turn();
         house.now += Duration::from_secs(10);
         assert!(house.modified() > last);
@@ -585,7 +585,7 @@ fn row_28_a_restart_changes_no_validator() {
     let mut house = House::new();
     let (tag, since) = (house.tag(), house.since(0));
     for round in 0..3 {
-        house.now += Duration::from_secs(3600);
+        house.now += Duration::from_hours(1);
         house.restart();
         if round > 0 {
             let file = std::fs::File::options()
@@ -1030,7 +1030,7 @@ fn row_58_what_is_broken_stays_as_it_was() {
     let mut house = House::with("", |site| site.article("b.md", "Two", "Second."));
     let tag = house.tag();
     std::fs::rename(house.site.path("articles"), house.site.path("elsewhere")).unwrap();
-    house.now += Duration::from_secs(60);
+    house.now += Duration::from_mins(1);
     house.turn();
     house.get(&[("if-none-match", &tag)]).is_304_of(&house);
     std::fs::rename(house.site.path("elsewhere"), house.site.path("articles")).unwrap();
@@ -1214,7 +1214,7 @@ fn row_69_a_withdrawn_page_is_gone_and_an_alias_leads_on() {
         );
     }
     house.site.remove("articles/c.md");
-    house.now += Duration::from_secs(60);
+    house.now += Duration::from_mins(1);
     house.turn();
     assert_eq!(house.at("/articles/c/").status(), 410);
     house.restart();
@@ -1350,7 +1350,7 @@ fn row_73_what_could_run_scripts_is_caged() {
 fn row_75_an_empty_feed_is_a_feed_and_one_that_left_is_gone() {
     let mut house = House::new();
     house.site.remove("articles/a.md");
-    house.now += Duration::from_secs(60);
+    house.now += Duration::from_mins(1);
     house.turn();
     assert_eq!(house.at("/rss.xml").status(), 200);
     assert!(!String::from_utf8_lossy(&house.body()).contains("<item>"));

@@ -1,4 +1,4 @@
-//! Behind the real nginx, Caddy and HAProxy as the README sets them up, with compression; and behind nginx and Varnish
+//! Behind the real nginx, Caddy and `HAProxy` as the README sets them up, with compression; and behind nginx and Varnish
 //! with a cache. What is not installed is skipped, and says so.
 #![allow(
     clippy::unwrap_used,
@@ -219,12 +219,12 @@ struct Answer {
 fn get(port: u16, target: &str, fields: &[(&str, &str)]) -> Answer {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(LONG)).unwrap();
-    let fields: String = fields
-        .iter()
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
+    let mut lines = String::new();
+    for (name, value) in fields {
+        lines += &format!("{name}: {value}\r\n");
+    }
     let request =
-        format!("GET {target} HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n{fields}\r\n");
+        format!("GET {target} HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n{lines}\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();

@@ -147,7 +147,7 @@ fn each_way_to_deploy_converges_without_half_texts_and_without_withdrawals() {
          git add -A; git commit -qm 0; git clone -q . ../work; cd ../work; git config user.email t@example.org; git config user.name t",
     );
     let server = Server::start(&site);
-    let patterns: [(&str, fn(&Site, usize, usize)); 7] = [
+    let patterns: [(&str, Deploy); 7] = [
         ("git pull", |site, count, version| {
             // half of the files move to another folder and back; git itself may overlook a change within one tick
             run(site, "rm -rf work/*.md work/moved");
@@ -249,6 +249,9 @@ fn each_way_to_deploy_converges_without_half_texts_and_without_withdrawals() {
         "{told}"
     );
 }
+
+/// Puts so many articles of a version into the folder of a site.
+type Deploy = fn(&Site, usize, usize);
 
 /// The next state of the folder, beside it.
 fn release(site: &Site, count: usize, version: usize) {
