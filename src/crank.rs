@@ -19,7 +19,7 @@ use crate::publisher::{Halt, Order, Progress, Publisher, Turn};
 use crate::served::{Served, Terms};
 use crate::status::Board;
 use crate::store::{Disk, ManifestStamp, Ready, Shelf};
-use crate::watch::{Wake, Watch, When, clock};
+use crate::watch::{Identity, Wake, Watch, When, clock};
 
 mod offer;
 
@@ -75,6 +75,8 @@ pub struct Crank {
     herald: Box<dyn Herald>,
     clock: fn() -> SystemTime,
     finished: Finished,
+    /// What the folder and the configuration were when they were last read.
+    identity: Identity,
     /// The manifest that is offered.
     manifest: Option<Manifest>,
     fingerprint: Option<folder::Fingerprint>,
@@ -120,6 +122,7 @@ impl Crank {
         clock_of_day: fn() -> SystemTime,
     ) -> Self {
         Self {
+            identity: Identity::of(&config.articles, &config_file),
             config,
             config_file,
             reload,
@@ -244,6 +247,7 @@ impl Crank {
                     // whoever swaps a folder has filled the new one before
                     due = replaced.contains(&Wake::Folder);
                     woken.extend(replaced);
+                    self.identity = Identity::of(&self.config.articles, &self.config_file);
                     watch = self.watch(waker);
                 }
                 self.follow();
@@ -293,7 +297,8 @@ impl Crank {
 
     fn watch(&self, waker: &Sender<Wake>) -> Watch {
         let Config { articles, .. } = &self.config;
-        let watch = Watch::new(articles, &self.config_file, &self.finished, waker);
+        let Self { finished, .. } = self;
+        let watch = Watch::new(articles, &self.config_file, self.identity, finished, waker);
         if let Some(why) = &watch.deaf
             && articles.exists()
         {

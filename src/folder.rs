@@ -26,6 +26,8 @@ const TRIES: usize = 5;
 
 /// Text that was written a moment ago may be half of what is to come.
 pub const QUIET: Duration = Duration::from_millis(200);
+/// Text whose writer is known not to have closed the file: it may be slow, or on a slow disk.
+pub const OPEN: Duration = Duration::from_secs(1);
 
 /// What tells that a file is as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,18 +81,30 @@ pub struct Finished(Arc<Mutex<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     done: HashSet<PathBuf>,
+    open: HashSet<PathBuf>,
     seen: HashMap<String, u64>,
 }
 
 impl Finished {
     /// The writer of this file has closed it, or put it in its place as a whole.
     pub fn put(&self, place: &Path) {
-        self.lock().done.insert(place.to_owned());
+        let mut known = self.lock();
+        known.open.remove(place);
+        known.done.insert(place.to_owned());
     }
 
-    /// Somebody writes this file.
+    /// Somebody writes this file, and has not closed it.
+    pub fn open(&self, place: &Path) {
+        let mut known = self.lock();
+        known.done.remove(place);
+        known.open.insert(place.to_owned());
+    }
+
+    /// This file is gone.
     pub fn take(&self, place: &Path) {
-        self.lock().done.remove(place);
+        let mut known = self.lock();
+        known.done.remove(place);
+        known.open.remove(place);
     }
 
     /// Forgets what was finished: after a while nobody asks for it any more.
@@ -129,8 +143,16 @@ impl Finished {
         missing.any(|(_, inode)| !inodes.contains(inode))
     }
 
-    fn has(&self, place: &Path) -> bool {
-        self.lock().done.contains(place)
+    /// How long this file must have been left alone to be read.
+    fn patience(&self, place: &Path) -> Duration {
+        let known = self.lock();
+        if known.done.contains(place) {
+            Duration::ZERO
+        } else if known.open.contains(place) {
+            OPEN
+        } else {
+            QUIET
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
@@ -517,7 +539,8 @@ pub fn read(found: &Found) -> Result<(Vec<u8>, Stamp), Problem> {
 }
 
 /// How long to wait before reading, so that nobody's half-written text is read: until the newest file of which it is
-/// not known that it is finished has been left alone for 200 ms. A modification time in the future counts for nothing.
+/// not known that it is finished has been left alone for 200 ms (a second, if it is known
+/// to be written still). A modification time in the future counts for nothing.
 #[must_use]
 pub fn unrest(scan: &Scan, finished: &Finished, clock: SystemTime) -> Duration {
     let age = |found: &Found| {
@@ -527,14 +550,12 @@ pub fn unrest(scan: &Scan, finished: &Finished, clock: SystemTime) -> Duration {
         clock
             .duration_since(SystemTime::UNIX_EPOCH + since)
             .ok()
-            .filter(|age| *age < QUIET)
+            .filter(|age| *age < OPEN)
     };
-    let youngest = scan
+    let young = scan
         .articles
         .iter()
-        .filter_map(|found| Some((age(found)?, found)))
-        .filter(|(_, found)| !finished.has(&found.place))
-        .map(|(age, _)| age)
-        .min();
-    youngest.map_or(Duration::ZERO, |age| QUIET.saturating_sub(age))
+        .filter_map(|found| Some((age(found)?, found)));
+    let left = young.map(|(age, found)| finished.patience(&found.place).saturating_sub(age));
+    left.max().unwrap_or(Duration::ZERO)
 }

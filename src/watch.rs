@@ -28,10 +28,12 @@ pub enum Wake {
     Stop,
 }
 
-/// What is half done is waited for until nothing has happened for so long …
-const QUIET: Duration = Duration::from_millis(200);
+/// What is half done is waited for until nothing has happened for so long: where files are gone, and where some are
+/// being written …
+const QUIET: Duration = folder::QUIET;
+const OPEN: Duration = folder::OPEN;
 /// … but no longer than this.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// A new folder may have been filled before it was watched: it is looked at again, so long after.
 const ECHOES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1500)];
 
@@ -73,11 +75,17 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches the folder `articles` and the file `config`, and wakes who listens to `wakes`.
+    /// Watches the folder `articles` and the file `config`, which were `identity` when they were last read, and wakes
+    /// who listens to `wakes`.
     #[must_use]
-    pub fn new(articles: &Path, config: &Path, finished: &Finished, wakes: &Sender<Wake>) -> Self {
+    pub fn new(
+        articles: &Path,
+        config: &Path,
+        identity: Identity,
+        finished: &Finished,
+        wakes: &Sender<Wake>,
+    ) -> Self {
         let bustle = Arc::new(Mutex::new(Bustle::default()));
-        let identity = Identity::of(articles, config);
         let started = start(articles, config, &bustle, finished, wakes);
         let (watcher, deaf) = match started {
             Ok(watcher) => (Some(watcher), remote(articles)),
@@ -118,7 +126,8 @@ impl Watch {
         let Some((first, last)) = bustle.pending else {
             return echo.map_or(When::Never, When::At);
         };
-        let quiet = (last + QUIET).min(first + PATIENCE);
+        let pause = if bustle.open.is_empty() { QUIET } else { OPEN };
+        let quiet = (last + pause).min(first + PATIENCE);
         if (bustle.open.is_empty() && bustle.gone.is_empty()) || quiet <= now {
             return When::Now;
         }
@@ -148,14 +157,16 @@ impl Watch {
 }
 
 /// By which a folder and a file are known to be the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Identity {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
     articles: Option<(u64, u64)>,
     config: Option<(u64, u64, i64, i64)>,
 }
 
 impl Identity {
-    fn of(articles: &Path, config: &Path) -> Self {
+    /// What the two are now.
+    #[must_use]
+    pub fn of(articles: &Path, config: &Path) -> Self {
         let articles = std::fs::metadata(articles).ok();
         let config = std::fs::metadata(config).ok();
         Self {
@@ -381,7 +392,7 @@ impl Listener {
                 bustle.open.insert(path.to_owned());
             }
             EventKind::Modify(ModifyKind::Data(_)) => {
-                self.finished.take(path);
+                self.finished.open(path);
                 bustle.open.insert(path.to_owned());
             }
             _ => {}

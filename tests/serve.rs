@@ -275,18 +275,23 @@ fn slowly(site: &Site, path: &str, text: &str) {
 fn row_59_every_answer_is_wholly_one_version_while_editions_swap() {
     let site = site(3);
     let server = Server::start(&site);
-    let over = AtomicBool::new(false);
     let requests = std::sync::atomic::AtomicUsize::new(0);
     let versions = std::sync::Mutex::new(BTreeSet::new());
     let per_connection = 200;
+    let version = std::sync::atomic::AtomicUsize::new(0);
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..50)
             .map(|client| {
-                let (server, requests, versions) = (&server, &requests, &versions);
+                let (server, requests, versions, version) =
+                    (&server, &requests, &versions, &version);
                 scope.spawn(move || {
                     let mut stream = server.connect();
                     let mut known = String::new();
                     for round in 0..per_connection {
+                        // spread over the rewritings
+                        while version.load(Ordering::Relaxed) < round / 2 {
+                            std::thread::sleep(Duration::from_millis(1));
+                        }
                         let target = ["/rss.xml", "/atom.xml", "/feed.json"][(client + round) % 3];
                         let condition = if round % 4 == 3 {
                             format!("If-None-Match: {known}\r\n")
@@ -327,19 +332,15 @@ fn row_59_every_answer_is_wholly_one_version_while_editions_swap() {
             })
             .collect();
         let writer = scope.spawn(|| {
-            for version in 1..=100 {
-                site.put("articles/a00.md", whole(0, version));
+            for next in 1..=100 {
+                site.put("articles/a00.md", whole(0, next));
+                version.store(next, Ordering::Relaxed);
                 std::thread::sleep(Duration::from_millis(15));
             }
-            while !over.load(Ordering::Relaxed) {
-                std::thread::sleep(Duration::from_millis(5));
-            }
         });
-        let ended = Over(&over);
         for client in clients {
             client.join().unwrap();
         }
-        drop(ended);
         writer.join().unwrap();
     });
     assert_eq!(requests.load(Ordering::Relaxed), 10_000);

@@ -126,7 +126,7 @@ pub(super) fn folder(
 }
 
 /// How long a file that is written again and again may keep others waiting.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Before what changed under our eyes is looked at again.
 const PAUSE: Duration = Duration::from_millis(20);
 
