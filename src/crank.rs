@@ -84,6 +84,8 @@ pub struct Crank {
     /// Problems of the last turn, as text.
     told: BTreeSet<String>,
     trouble: Option<Trouble>,
+    /// Why there are no events, as it was told.
+    deaf: Option<String>,
     /// Aliases that lead nowhere, as they were told.
     astray: Vec<String>,
     /// By which the manifest on disk is known to be ours.
@@ -136,6 +138,7 @@ impl Crank {
             next: None,
             told: BTreeSet::new(),
             trouble: None,
+            deaf: None,
             astray: Vec::new(),
             stamp: None,
             best: HashSet::new(),
@@ -295,7 +298,7 @@ impl Crank {
         offer::terms(&self.config, self.manifest.as_ref())
     }
 
-    fn watch(&self, waker: &Sender<Wake>) -> Watch {
+    fn watch(&mut self, waker: &Sender<Wake>) -> Watch {
         let Config { articles, .. } = &self.config;
         let Self { finished, .. } = self;
         let watch = Watch::new(articles, &self.config_file, self.identity, finished, waker);
@@ -307,8 +310,9 @@ impl Crank {
                 articles.display(),
                 POLL.as_secs()
             );
-            if !self.told.contains(&text) {
+            if self.deaf.as_ref() != Some(&text) {
                 self.herald.state(Level::Warning, &text);
+                self.deaf = Some(text);
             }
         }
         watch
@@ -323,12 +327,13 @@ impl Crank {
             When::At(instant) => wait = wait.min(instant.saturating_duration_since(now)),
             When::Never => {}
         }
-        if let Some(next) = self.next {
-            wait = wait.min((next - self.now()).to_std().unwrap_or(Duration::ZERO));
-        }
-        if let Some(trouble) = &self.trouble {
-            wait = wait.min(trouble.again.saturating_duration_since(now));
-        }
+        // while something stands in the way, what is due waits too
+        let due = match (&self.trouble, self.next) {
+            (Some(trouble), _) => Some(trouble.again.saturating_duration_since(now)),
+            (None, Some(next)) => Some((next - self.now()).to_std().unwrap_or_default()),
+            (None, None) => None,
+        };
+        wait = due.map_or(wait, |due| wait.min(due));
         let walk = walked + self.walk_every(watch);
         wait.min(walk.saturating_duration_since(now))
     }

@@ -103,7 +103,10 @@ fn run(args: &Serve, config: &Config) -> Result<()> {
     if !crank.load() {
         // there is nothing to offer until the folder is read
         crank.turn(clock().into(), args.place.allow_shrink);
-        anyhow::ensure!(window.load().is_some(), "there is nothing to serve yet");
+        anyhow::ensure!(
+            window.load().is_some(),
+            "there is nothing to serve yet; what stands in the way is said above"
+        );
     }
     let (waker, wakes) = channel();
     let house = House::new(

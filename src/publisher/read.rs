@@ -133,8 +133,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// A scan in which no file was written a moment ago: it might be half written. Waits at most as long as is left.
 fn settled(root: &Path, order: &Order, waited: &mut Duration) -> Result<folder::Scan, Halt> {
     loop {
-        let scan = folder::scan(root)
-            .map_err(|error| Halt::Folder(format!("{error}; the old feeds stay")))?;
+        let scan = folder::scan(root).map_err(|error| {
+            let remedy = "make it, or name another one with `--articles`";
+            Halt::Folder(format!("{error}; {remedy}; until then the old feeds stay"))
+        })?;
         let wait = folder::unrest(&scan, &order.finished, (order.clock)());
         if wait.is_zero() || *waited >= PATIENCE {
             return Ok(scan);
