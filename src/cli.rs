@@ -37,6 +37,12 @@ Exit codes:
   4  another run is at work
   5  nothing was written; the old feeds stay";
 
+const SERVE_EXIT_CODES: &str = "\
+Exit codes:
+  0  stopped by a signal
+  2  wrong usage or configuration
+  5  it could not start";
+
 /// Turns a folder of articles into valid RSS, Atom and JSON feeds, and serves them.
 ///
 /// Without a command it serves.
@@ -53,7 +59,7 @@ enum Command {
     #[command(after_help = EXIT_CODES)]
     Build(Build),
     /// Serve the feeds over HTTP, and make them anew whenever the folder changes
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = SERVE_EXIT_CODES)]
     Serve(serve::Serve),
 }
 

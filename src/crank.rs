@@ -546,7 +546,9 @@ impl Crank {
             .as_ref()
             .is_some_and(|trouble| trouble.told && trouble.text == text);
         let gap = matches!(halt, Halt::Folder(_));
-        let is_short = gap && (now - since).to_std().unwrap_or_default() < GAP;
+        // nobody who starts it for the first time waits for a swap
+        let is_short =
+            self.manifest.is_some() && gap && (now - since).to_std().unwrap_or_default() < GAP;
         let again = match halt {
             Halt::Folder(_) if is_short => Duration::from_millis(100),
             Halt::Folder(_) | Halt::Shrunk(_) | Halt::Locked => TICK,

@@ -585,3 +585,25 @@ fn without_events_it_looks_again_and_again() {
         "said once"
     );
 }
+
+#[test]
+fn who_starts_it_in_the_wrong_place_is_told_what_to_do() {
+    let site = Site::bare();
+    site.remove("articles");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
+    command.arg("serve").current_dir(site.home());
+    let mut server = Server::spawn(command);
+    assert_eq!(server.wait().code(), Some(5));
+    until("it says why", || {
+        server.told().contains("nothing to serve yet")
+    });
+    let told = server.told();
+    assert!(
+        told.contains("the folder of articles `articles` cannot be read"),
+        "{told}"
+    );
+    assert!(
+        told.contains("make it, or name another one with `--articles`"),
+        "{told}"
+    );
+}
