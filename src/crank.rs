@@ -554,7 +554,9 @@ impl Crank {
             Halt::Folder(_) | Halt::Shrunk(_) | Halt::Locked => TICK,
             Halt::World(_) => RETRY,
         };
-        let speaks = !told && !is_short && !matches!(halt, Halt::Locked);
+        // another run is no trouble, unless there is nothing to offer meanwhile
+        let is_busy = matches!(halt, Halt::Locked) && self.manifest.is_some();
+        let speaks = !told && !is_short && !is_busy;
         if speaks {
             self.herald.state(Level::Error, &text);
         }
