@@ -19,7 +19,7 @@ use crate::publisher::{Halt, Order, Progress, Publisher, Turn};
 use crate::served::{Served, Terms};
 use crate::status::Board;
 use crate::store::{Disk, ManifestStamp, Ready, Shelf};
-use crate::watch::{Identity, Wake, Watch, When, clock};
+use crate::watch::{Identity, Stamp, Wake, Watch, When, clock};
 
 mod offer;
 
@@ -52,6 +52,8 @@ pub trait Herald: Send {
 
 /// How often is looked for what no event tells: a swapped folder, another configuration, another publisher.
 const TICK: Duration = Duration::from_secs(1);
+/// How often a configuration that is being written is looked at.
+const SETTLING: Duration = Duration::from_millis(50);
 /// How often the folder is walked where there are no events.
 const POLL: Duration = Duration::from_secs(2);
 /// How long a folder may be missing before it is called so: it may be on its way to be swapped.
@@ -77,6 +79,8 @@ pub struct Crank {
     finished: Finished,
     /// What the folder and the configuration were when they were last read.
     identity: Identity,
+    /// What the configuration became, and since when it is that.
+    settling: Option<(Stamp, Instant)>,
     /// The manifest that is offered.
     manifest: Option<Manifest>,
     fingerprint: Option<folder::Fingerprint>,
@@ -138,6 +142,7 @@ impl Crank {
             next: None,
             told: BTreeSet::new(),
             trouble: None,
+            settling: None,
             deaf: None,
             astray: Vec::new(),
             stamp: None,
@@ -243,14 +248,16 @@ impl Crank {
             woken.extend(wakes.try_iter());
             let now = clock();
             let mut due = false;
-            if now.duration_since(ticked) >= TICK || !woken.is_empty() {
+            if now.duration_since(ticked) >= TICK || !woken.is_empty() || self.settling.is_some() {
                 ticked = now;
-                let replaced = watch.replaced(&self.config.articles, &self.config_file);
+                let seen =
+                    self.settled(Identity::of(&self.config.articles, &self.config_file), now);
+                let replaced = watch.replaced(&seen);
                 if !replaced.is_empty() {
                     // whoever swaps a folder has filled the new one before
                     due = replaced.contains(&Wake::Folder);
                     woken.extend(replaced);
-                    self.identity = Identity::of(&self.config.articles, &self.config_file);
+                    self.identity = seen;
                     watch = self.watch(waker);
                 }
                 self.follow();
@@ -318,10 +325,41 @@ impl Crank {
         watch
     }
 
+    /// What there is now, but the configuration as it was until it is left alone: an editor that empties the file, or puts
+    /// it aside, before it writes the new text must not make us believe in what lies between.
+    fn settled(&mut self, seen: Identity, now: Instant) -> Identity {
+        if seen.config == self.identity.config {
+            self.settling = None;
+            return seen;
+        }
+        let since = match self.settling {
+            Some((config, since)) if config == seen.config => since,
+            _ => now,
+        };
+        self.settling = Some((seen.config, since));
+        let patience = if seen.config.is_some() {
+            folder::QUIET
+        } else {
+            GAP
+        };
+        if now.duration_since(since) < patience {
+            return Identity {
+                config: self.identity.config,
+                ..seen
+            };
+        }
+        self.settling = None;
+        seen
+    }
+
     /// How long nothing needs to be done.
     fn wait(&self, watch: &Watch, walked: Instant) -> Duration {
         let now = clock();
-        let mut wait = TICK;
+        let mut wait = if self.settling.is_some() {
+            SETTLING
+        } else {
+            TICK
+        };
         match watch.when(now) {
             When::Now | When::Look => return Duration::ZERO,
             When::At(instant) => wait = wait.min(instant.saturating_duration_since(now)),

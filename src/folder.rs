@@ -80,7 +80,8 @@ pub struct Finished(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
-    done: HashSet<PathBuf>,
+    /// As they were when they were finished: what was written since is another text.
+    done: HashMap<PathBuf, Stamp>,
     open: HashSet<PathBuf>,
     seen: HashMap<String, u64>,
 }
@@ -88,9 +89,12 @@ struct Known {
 impl Finished {
     /// The writer of this file has closed it, or put it in its place as a whole.
     pub fn put(&self, place: &Path) {
+        let stamp = fs::symlink_metadata(place).map(|meta| Stamp::of(&meta));
         let mut known = self.lock();
         known.open.remove(place);
-        known.done.insert(place.to_owned());
+        if let Ok(stamp) = stamp {
+            known.done.insert(place.to_owned(), stamp);
+        }
     }
 
     /// Somebody writes this file, and has not closed it.
@@ -144,11 +148,11 @@ impl Finished {
     }
 
     /// How long this file must have been left alone to be read.
-    fn patience(&self, place: &Path) -> Duration {
+    fn patience(&self, found: &Found) -> Duration {
         let known = self.lock();
-        if known.done.contains(place) {
+        if known.done.get(&found.place) == Some(&found.stamp) {
             Duration::ZERO
-        } else if known.open.contains(place) {
+        } else if known.open.contains(&found.place) {
             OPEN
         } else {
             QUIET
@@ -556,6 +560,6 @@ pub fn unrest(scan: &Scan, finished: &Finished, clock: SystemTime) -> Duration {
         .articles
         .iter()
         .filter_map(|found| Some((age(found)?, found)));
-    let left = young.map(|(age, found)| finished.patience(&found.place).saturating_sub(age));
+    let left = young.map(|(age, found)| finished.patience(found).saturating_sub(age));
     left.max().unwrap_or(Duration::ZERO)
 }

@@ -20,8 +20,10 @@ use crate::folder::{self, Finished};
 pub enum Wake {
     /// Something happened in the folder of articles, or to it.
     Folder,
-    /// The configuration may be another one.
+    /// The configuration is to be read anew.
     Settings,
+    /// Something happened to the file of the configuration: perhaps it is being written.
+    Look,
     /// Somebody wants everything looked at now.
     Refresh,
     /// It is time to stop.
@@ -100,11 +102,10 @@ impl Watch {
         }
     }
 
-    /// What became another one since the watch began, though no event may tell: a folder that was swapped, a file
-    /// that was replaced.
+    /// What became another one since it was last read, though no event may tell: a folder that was swapped, a file that
+    /// was replaced.
     #[must_use]
-    pub fn replaced(&self, articles: &Path, config: &Path) -> Vec<Wake> {
-        let now = Identity::of(articles, config);
+    pub fn replaced(&self, now: &Identity) -> Vec<Wake> {
         let mut wakes = Vec::new();
         if now.articles != self.identity.articles {
             wakes.push(Wake::Folder);
@@ -159,9 +160,14 @@ impl Watch {
 /// By which a folder and a file are known to be the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
-    articles: Option<(u64, u64)>,
-    config: Option<(u64, u64, i64, i64)>,
+    /// Of the folder: device and inode; `None` if there is none.
+    pub articles: Option<(u64, u64)>,
+    /// Of the configuration.
+    pub config: Stamp,
 }
+
+/// By which a file is known to be the same: inode, size, and modification time; `None` if there is none.
+pub type Stamp = Option<(u64, u64, i64, i64)>;
 
 impl Identity {
     /// What the two are now.
@@ -318,7 +324,7 @@ impl Listener {
                     wake = Some(Wake::Folder);
                 }
             } else if self.is_named(path, self.config.as_deref()) {
-                return Some(Wake::Settings);
+                wake = Some(Wake::Look);
             } else if self.is_named(path, self.name.as_deref()) {
                 self.note(|_| ());
                 wake = Some(Wake::Folder);

@@ -607,3 +607,66 @@ fn who_starts_it_in_the_wrong_place_is_told_what_to_do() {
         "{told}"
     );
 }
+
+#[test]
+fn a_configuration_that_is_being_written_is_never_believed() {
+    let site = site(1);
+    site.put(
+        "tidings.toml",
+        site.read("tidings.toml")
+            .replace("title = \"Notes\"", "title = \"T\""),
+    );
+    let server = Server::start(&site);
+    let config = site
+        .read("tidings.toml")
+        .replace("title = \"T\"", "title = \"Notes\"");
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let body = server.body("/rss.xml");
+                assert!(
+                    body.contains("https://example.org/") && body.contains("<channel><title>T"),
+                    "{body}"
+                );
+                std::thread::sleep(Duration::from_millis(3));
+            }
+        });
+        let ended = Over(&over);
+        for version in 0..6 {
+            site.put("next.toml", config.replace("Notes", &format!("T{version}")));
+            match version % 3 {
+                // emptied, then written in pieces
+                0 => run(
+                    &site,
+                    "half=$(($(stat -c %s next.toml) / 2)); (head -c $half next.toml; sleep 0.1; tail -c +$((half + 1)) next.toml) > tidings.toml",
+                ),
+                // put aside, then written
+                1 => run(
+                    &site,
+                    "mv tidings.toml tidings.toml~; sleep 0.3; cp next.toml tidings.toml",
+                ),
+                _ => run(&site, "mv next.toml tidings.toml"),
+            }
+            until("the new title is served", || {
+                server
+                    .body("/rss.xml")
+                    .contains(&format!("<channel><title>T{version}</title>"))
+            });
+        }
+        drop(ended);
+        watcher.join().unwrap();
+    });
+    assert!(!server.told().contains("refused"), "{}", server.told());
+    site.put("tidings.toml", "titel = \"x\"\n");
+    until("a wrong one is refused", || {
+        server.told().contains("refused")
+    });
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(
+        server.told().matches("refused").count(),
+        1,
+        "and that is said once: {}",
+        server.told()
+    );
+}
