@@ -104,10 +104,22 @@ pub struct Crank {
 struct Trouble {
     text: String,
     since: DateTime<Utc>,
-    shrunk: bool,
-    gap: bool,
+    obstacle: Obstacle,
     told: bool,
     again: Instant,
+}
+
+/// What stands in the way of a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Obstacle {
+    /// The folder is not there.
+    Missing,
+    /// The folder is suddenly too small.
+    Shrunk,
+    /// Another run is at work.
+    Busy,
+    /// The world failed.
+    World,
 }
 
 struct Silent;
@@ -191,7 +203,7 @@ impl Crank {
         let began = clock();
         let order = Order {
             now,
-            allow_shrink,
+            allow_shrink: allow_shrink || self.is_believed(now),
             dry_run: false,
             wait: LOCK,
             clock: self.clock,
@@ -282,8 +294,7 @@ impl Crank {
             }
             if due {
                 watch.answer();
-                let shrunk = self.is_believed();
-                self.turn(self.now(), shrunk);
+                self.turn(self.now(), false);
                 watch.forget();
             } else if clock().duration_since(self.last_turn) >= IDLE {
                 self.improve();
@@ -401,10 +412,10 @@ impl Crank {
         }
     }
 
-    fn is_believed(&self) -> bool {
-        let now = self.now();
+    /// Whether the folder has been too small for long enough to be meant so.
+    fn is_believed(&self, now: DateTime<Utc>) -> bool {
         self.trouble.as_ref().is_some_and(|trouble| {
-            trouble.shrunk
+            trouble.obstacle == Obstacle::Shrunk
                 && (now - trouble.since)
                     .to_std()
                     .is_ok_and(|age| age >= BELIEVED)
@@ -574,23 +585,26 @@ impl Crank {
     /// A turn that published nothing: what was published stays, and it is tried again.
     fn stumble(&mut self, halt: &Halt, now: DateTime<Utc>) {
         let text = halt.to_string();
-        let since = self
-            .trouble
-            .as_ref()
-            .filter(|trouble| trouble.shrunk || trouble.gap)
-            .map_or(now, |trouble| trouble.since);
-        let told = self
-            .trouble
-            .as_ref()
-            .is_some_and(|trouble| trouble.told && trouble.text == text);
-        let gap = matches!(halt, Halt::Folder(_));
-        // nobody who starts it for the first time waits for a swap
-        let is_short =
-            self.manifest.is_some() && gap && (now - since).to_std().unwrap_or_default() < GAP;
-        let again = match halt {
-            Halt::Folder(_) if is_short => Duration::from_millis(100),
-            Halt::Folder(_) | Halt::Shrunk(_) | Halt::Locked => TICK,
-            Halt::World(_) => RETRY,
+        let obstacle = match halt {
+            Halt::Folder(_) => Obstacle::Missing,
+            Halt::Shrunk(_) => Obstacle::Shrunk,
+            Halt::Locked => Obstacle::Busy,
+            Halt::World(_) => Obstacle::World,
+        };
+        // a folder that was missing and is empty now has been empty only since now
+        let before = self.trouble.as_ref();
+        let same = before.filter(|trouble| trouble.obstacle == obstacle);
+        let since = same.map_or(now, |trouble| trouble.since);
+        let told = same.is_some_and(|trouble| trouble.told && trouble.text == text);
+        // half a deployment, perhaps; nobody who starts it for the first time waits for one
+        let is_of_folder = matches!(obstacle, Obstacle::Missing | Obstacle::Shrunk);
+        let is_short = self.manifest.is_some()
+            && is_of_folder
+            && (now - since).to_std().unwrap_or_default() < GAP;
+        let again = match obstacle {
+            _ if is_short => Duration::from_millis(100),
+            Obstacle::World => RETRY,
+            _ => TICK,
         };
         // another run is no trouble, unless there is nothing to offer meanwhile
         let is_busy = matches!(halt, Halt::Locked) && self.manifest.is_some();
@@ -601,8 +615,7 @@ impl Crank {
         self.trouble = Some(Trouble {
             text,
             since,
-            shrunk: matches!(halt, Halt::Shrunk(_)),
-            gap,
+            obstacle,
             told: told || speaks,
             again: clock() + again,
         });

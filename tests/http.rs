@@ -1431,6 +1431,34 @@ fn an_hour_of_scheduled_articles_appears_each_at_its_instant() {
 }
 
 #[test]
+fn a_folder_that_shrank_is_believed_after_five_minutes_of_being_so() {
+    let mut house = House::with("", |site| {
+        for n in 0..12 {
+            site.article(&format!("n{n}.md"), &format!("N{n}"), "Text.");
+        }
+    });
+    let step = |house: &mut House, minutes: u64| {
+        house.now += Duration::from_mins(minutes);
+        house.crank.turn(house.now.into(), false);
+        String::from_utf8_lossy(&house.body())
+            .matches("<item>")
+            .count()
+    };
+    // away, as a disk that is not mounted: however long
+    std::fs::rename(house.site.path("articles"), house.site.path("aside")).unwrap();
+    assert_eq!(step(&mut house, 1), 13);
+    assert_eq!(step(&mut house, 10), 13);
+    // and back, but almost empty
+    house
+        .site
+        .article("a.md", "One", &"Words of the first article. ".repeat(60));
+    for minutes in [1, 1, 3] {
+        assert_eq!(step(&mut house, minutes), 13);
+    }
+    assert_eq!(step(&mut house, 1), 1);
+}
+
+#[test]
 fn heads_that_are_too_long_are_refused() {
     let house = House::new();
     let long = format!("/{}", "a".repeat(9000));

@@ -141,8 +141,10 @@ fn settled(root: &Path, order: &Order, waited: &mut Duration) -> Result<folder::
         if wait.is_zero() || *waited >= PATIENCE {
             return Ok(scan);
         }
-        std::thread::sleep(wait);
-        *waited += wait;
+        // in small steps: who writes may be done long before
+        let pause = wait.min(PAUSE);
+        std::thread::sleep(pause);
+        *waited += pause;
     }
 }
 
