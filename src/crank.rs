@@ -22,6 +22,9 @@ use crate::store::{Disk, ManifestStamp, Ready, Shelf};
 use crate::watch::{Identity, Stamp, Wake, Watch, When, clock};
 
 mod offer;
+mod trouble;
+
+use trouble::{GAP, Trouble};
 
 /// What the server offers now: an edition, and the shelf that its larger documents lie on.
 #[derive(Debug)]
@@ -56,12 +59,6 @@ const TICK: Duration = Duration::from_secs(1);
 const SETTLING: Duration = Duration::from_millis(50);
 /// How often the folder is walked where there are no events.
 const POLL: Duration = Duration::from_secs(2);
-/// How long a folder may be missing before it is called so: it may be on its way to be swapped.
-const GAP: Duration = Duration::from_secs(2);
-/// How long a folder that shrank must stay so to be believed.
-const BELIEVED: Duration = Duration::from_mins(5);
-/// When what the world refused is tried again.
-const RETRY: Duration = Duration::from_secs(5);
 /// How long nothing must happen before better encodings are made.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long to wait for a run of `tidings build`.
@@ -97,29 +94,6 @@ pub struct Crank {
     /// Entity tags of what has its best encodings.
     best: HashSet<String>,
     last_turn: Instant,
-}
-
-/// Why the last turn published nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Trouble {
-    text: String,
-    since: DateTime<Utc>,
-    obstacle: Obstacle,
-    told: bool,
-    again: Instant,
-}
-
-/// What stands in the way of a turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Obstacle {
-    /// The folder is not there.
-    Missing,
-    /// The folder is suddenly too small.
-    Shrunk,
-    /// Another run is at work.
-    Busy,
-    /// The world failed.
-    World,
 }
 
 struct Silent;
@@ -203,7 +177,11 @@ impl Crank {
         let began = clock();
         let order = Order {
             now,
-            allow_shrink: allow_shrink || self.is_believed(now),
+            allow_shrink: allow_shrink
+                || self
+                    .trouble
+                    .as_ref()
+                    .is_some_and(|trouble| trouble.is_meant(now)),
             dry_run: false,
             wait: LOCK,
             clock: self.clock,
@@ -412,16 +390,6 @@ impl Crank {
         }
     }
 
-    /// Whether the folder has been too small for long enough to be meant so.
-    fn is_believed(&self, now: DateTime<Utc>) -> bool {
-        self.trouble.as_ref().is_some_and(|trouble| {
-            trouble.obstacle == Obstacle::Shrunk
-                && (now - trouble.since)
-                    .to_std()
-                    .is_ok_and(|age| age >= BELIEVED)
-        })
-    }
-
     fn disk(&self) -> Disk {
         Disk::new(&self.config.feeds, &self.config.state())
     }
@@ -584,41 +552,12 @@ impl Crank {
 
     /// A turn that published nothing: what was published stays, and it is tried again.
     fn stumble(&mut self, halt: &Halt, now: DateTime<Utc>) {
-        let text = halt.to_string();
-        let obstacle = match halt {
-            Halt::Folder(_) => Obstacle::Missing,
-            Halt::Shrunk(_) => Obstacle::Shrunk,
-            Halt::Locked => Obstacle::Busy,
-            Halt::World(_) => Obstacle::World,
-        };
-        // a folder that was missing and is empty now has been empty only since now
-        let before = self.trouble.as_ref();
-        let same = before.filter(|trouble| trouble.obstacle == obstacle);
-        let since = same.map_or(now, |trouble| trouble.since);
-        let told = same.is_some_and(|trouble| trouble.told && trouble.text == text);
-        // half a deployment, perhaps; nobody who starts it for the first time waits for one
-        let is_of_folder = matches!(obstacle, Obstacle::Missing | Obstacle::Shrunk);
-        let is_short = self.manifest.is_some()
-            && is_of_folder
-            && (now - since).to_std().unwrap_or_default() < GAP;
-        let again = match obstacle {
-            _ if is_short => Duration::from_millis(100),
-            Obstacle::World => RETRY,
-            _ => TICK,
-        };
-        // another run is no trouble, unless there is nothing to offer meanwhile
-        let is_busy = matches!(halt, Halt::Locked) && self.manifest.is_some();
-        let speaks = !told && !is_short && !is_busy;
+        let offers = self.manifest.is_some();
+        let (trouble, speaks) = Trouble::of(halt, self.trouble.as_ref(), offers, now, clock());
         if speaks {
-            self.herald.state(Level::Error, &text);
+            self.herald.state(Level::Error, &trouble.text);
         }
-        self.trouble = Some(Trouble {
-            text,
-            since,
-            obstacle,
-            told: told || speaks,
-            again: clock() + again,
-        });
+        self.trouble = Some(trouble);
         self.board.update(|status| status.failed += 1);
     }
 }
