@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
+use encoding_rs::Encoding;
 
 use crate::problem::Problem;
 
@@ -17,12 +18,14 @@ pub mod language;
 pub mod location;
 pub mod markdown;
 mod more;
+pub mod section;
 pub mod text;
 mod title;
 pub mod words;
 
 pub use date::Date;
 use keys::Keys;
+pub use section::{Section, section};
 
 /// A file as it was read.
 #[derive(Debug, Clone)]
@@ -40,6 +43,8 @@ pub struct Dialect {
     pub zone: Tz,
     /// `[authors.KEY]` of the configuration, by key.
     pub authors: BTreeMap<String, Person>,
+    /// How files are encoded that are not UTF-8; `None`: they are refused.
+    pub encoding: Option<&'static Encoding>,
 }
 
 /// Somebody who wrote an article.
@@ -202,7 +207,7 @@ pub enum Outcome {
 #[must_use]
 pub fn parse(source: Source<'_>, dialect: &Dialect) -> (Outcome, Vec<Problem>) {
     let path = source.path;
-    let text = match decode::decode(path, source.bytes) {
+    let text = match decode::decode(path, source.bytes, dialect.encoding) {
         Ok(text) => text,
         Err(problem) => return (Outcome::Broken, vec![problem]),
     };

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
+use encoding_rs::Encoding;
 use url::Url;
 
 use crate::article::Dialect;
@@ -103,10 +104,13 @@ impl Config {
                 .map_or_else(|| person::parse(author), Ok)
         });
         let author = refusals.take("author", author.transpose());
+        let articles = raw.articles.as_deref().unwrap_or(Path::new("articles"));
         let permalink = non_empty(raw.permalink.as_deref())
-            .map(Permalink::parse)
+            .map(|text| Permalink::parse(text, articles.strip_prefix(home).unwrap_or(articles)))
             .transpose();
         let permalink = refusals.take("permalink", permalink);
+        let encoding = non_empty(raw.encoding.as_deref()).map(encoding).transpose();
+        let encoding = refusals.take("encoding", encoding);
         let ttl = refusals.take(
             "fresh",
             quantity::minutes(raw.serve.fresh.as_deref().unwrap_or("30 minutes")),
@@ -131,8 +135,14 @@ impl Config {
             })
         })();
         let serve = serve::resolve(&raw.serve, site.as_ref(), home, &mut refusals);
-        let (Some(site), Some(authors), Some(main), Some(serve), []) =
-            (site, authors, main, serve, refusals.found.as_slice())
+        let (Some(site), Some(authors), Some(encoding), Some(main), Some(serve), []) = (
+            site,
+            authors,
+            encoding,
+            main,
+            serve,
+            refusals.found.as_slice(),
+        )
         else {
             return Err(refusals.found);
         };
@@ -144,6 +154,7 @@ impl Config {
             dialect: Dialect {
                 zone: site.zone,
                 authors,
+                encoding,
             },
             articles: path(raw.articles.as_ref(), "articles"),
             feeds: path(raw.feeds.as_ref(), "feeds"),
@@ -209,6 +220,14 @@ fn time_zone(text: &str) -> Result<Tz, String> {
     text.trim()
         .parse()
         .map_err(|_| format!("`{text}` is no time zone; use an IANA name, such as `Europe/Berlin`"))
+}
+
+fn encoding(label: &str) -> Result<&'static Encoding, String> {
+    Encoding::for_label(label.as_bytes())
+        .filter(|encoding| encoding.is_ascii_compatible())
+        .ok_or_else(|| {
+            format!("`{label}` is no encoding of text files; use one like `windows-1252` or `shift_jis`")
+        })
 }
 
 fn language(text: &str) -> Result<String, String> {

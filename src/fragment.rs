@@ -164,7 +164,7 @@ fn summary(article: &Article, html: &str) -> String {
 fn stand_in(text: &str, article: &Article) -> String {
     let words = cut(text, STAND_IN);
     if words.is_empty() {
-        crate::article::location::stem(&article.path).to_owned()
+        crate::article::location::stem(&article.path).into_owned()
     } else {
         words
     }

@@ -8,7 +8,7 @@ use url::{Position, Url};
 
 use crate::article::{Article, location};
 use crate::catalogue::{Catalogue, Entry};
-use crate::site::{Site, encode_path};
+use crate::site::{Pattern, Site, encode_path};
 
 /// The folder of pages and assets, below the base URL.
 pub const PAGES: &str = "articles/";
@@ -20,6 +20,9 @@ pub type Assets = BTreeMap<String, u64>;
 #[must_use]
 pub fn of(entry: &Entry, site: &Site) -> String {
     let article = &entry.article;
+    if let Some(pattern) = declared_pattern(article) {
+        return pattern.apply(article, site, site.day(entry.published));
+    }
     if let Some(url) = declared(article, site) {
         return url;
     }
@@ -29,8 +32,21 @@ pub fn of(entry: &Entry, site: &Site) -> String {
     let page = entry
         .page
         .clone()
-        .unwrap_or_else(|| crate::site::slug::slug_path(location::stem(&article.path)));
+        .unwrap_or_else(|| crate::site::slug::slug_path(&location::stem(&article.path)));
     format!("{}{PAGES}{}/", site.base, encode_path(&page))
+}
+
+/// A pattern that one article declares for itself, as Jekyll and Hugo allow.
+fn declared_pattern(article: &Article) -> Option<Pattern> {
+    let url = article.url.as_deref()?;
+    let pattern = match url {
+        "date" => "/:categories/:year/:month/:day/:title.html",
+        "pretty" => "/:categories/:year/:month/:day/:title/",
+        "none" => "/:categories/:title.html",
+        url if url.contains("/:") && !url.contains("://") => url,
+        _ => return None,
+    };
+    Pattern::parse(pattern).ok()
 }
 
 /// The URL that the front matter gives: `url` and its kin, else a `link` or a canonical URL on our own host.

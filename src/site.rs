@@ -11,8 +11,10 @@ use crate::article::Person;
 
 pub mod permalink;
 pub mod slug;
+pub mod tools;
 
-pub use permalink::Permalink;
+pub use permalink::{Pattern, Permalink};
+pub use tools::Tool;
 
 /// What stays as it is in a path segment (RFC 3986 §3.3: unreserved, sub-delims, `:` and `@`).
 const SEGMENT: &AsciiSet = &CONTROLS

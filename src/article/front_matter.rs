@@ -7,6 +7,7 @@ use super::{Markup, Problem};
 
 mod html;
 mod json;
+mod pairs;
 mod toml;
 mod yaml;
 
@@ -133,13 +134,31 @@ pub fn read<'a>(path: &str, text: &'a str, markup: Markup) -> Result<Parts<'a>, 
     let (above, rest) = text.split_at(start);
     let above = lines(above);
     let first = rest.lines().next().unwrap_or_default().trim_end();
-    let mut parts = match first {
-        "---" => fenced(path, rest, above, &["---", "..."], yaml::read)?,
-        "+++" => fenced(path, rest, above, &["+++"], toml::read)?,
-        _ if rest.starts_with('{') && !rest.starts_with("{{") && !rest.starts_with("{%") => {
+    let fence = fence(first);
+    let mut parts = match fence {
+        Some(("---", Some(language))) => {
+            let remedy = "write it as YAML, TOML or JSON; nothing of the file is published until then";
+            let what = format!("front matter in `{language}` is a program, and is not run");
+            return Err(Problem::error(path, what).at(above + 1).remedy(remedy));
+        }
+        Some((kind, _)) => {
+            let (ends, reader): (&[&str], Reader) = match kind {
+                "json" => (&["---"], json::entries),
+                "toml" => (&["---"], toml::read),
+                "+++" => (&["+++"], toml::read),
+                ";;;" => (&[";;;"], json::inside),
+                _ => (&["---", "..."], yaml::read),
+            };
+            fenced(path, rest, above, ends, reader)?
+        }
+        None if rest.starts_with('{') && !rest.starts_with("{{") && !rest.starts_with("{%") => {
             json::read(path, rest, above)?
         }
-        _ => None,
+        None => match pairs::nikola(rest, above) {
+            Some(parts) => Some(parts),
+            None if markup == Markup::Html => None,
+            None => pairs::read(path, rest, above)?,
+        },
     }
     .unwrap_or(Parts {
         head: Head::default(),
@@ -150,6 +169,19 @@ pub fn read<'a>(path: &str, text: &'a str, markup: Markup) -> Result<Parts<'a>, 
         html::read(parts.body, parts.line, &mut parts.head);
     }
     Ok(parts)
+}
+
+/// What a first line opens: a fence, and a language that is none of data.
+fn fence(first: &str) -> Option<(&str, Option<&str>)> {
+    match first {
+        "---" | "+++" | ";;;" => Some((first, None)),
+        _ => match first.strip_prefix("---")?.trim_start() {
+            language @ ("json" | "toml") => Some((language, None)),
+            "yaml" | "yml" => Some(("---", None)),
+            language @ ("js" | "javascript" | "coffee" | "coffeescript") => Some(("---", Some(language))),
+            _ => None,
+        },
+    }
 }
 
 /// Key, line in the head (from 1), value.
@@ -190,7 +222,7 @@ fn fenced<'a>(
             .lines()
             .find(|line| !line.trim().is_empty())
             .is_some_and(is_key);
-        if !looks_like_head && fence == "---" {
+        if !looks_like_head && matches!(fence, "---" | ";;;") {
             return Ok(None);
         }
         let what = if offset > LONGEST {
@@ -198,6 +230,7 @@ fn fenced<'a>(
         } else {
             "the front matter is never closed"
         };
+        let fence = ends.first().unwrap_or(&fence);
         let remedy = format!(
             "put a line `{fence}` between it and the text; nothing of the file is published until then"
         );

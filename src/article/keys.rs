@@ -6,7 +6,7 @@ use url::Url;
 
 use super::front_matter::{Head, Value};
 use super::words::folded;
-use super::{Date, Dialect, Enclosure, Person, Problem, Visibility, date, language};
+use super::{Date, Dialect, Enclosure, Person, Problem, Visibility, date, language, location};
 
 /// The head of one file, with the problems that its values have.
 pub(super) struct Keys<'a> {
@@ -14,6 +14,14 @@ pub(super) struct Keys<'a> {
     pub(super) head: &'a Head,
     pub(super) dialect: &'a Dialect,
     pub(super) problems: Vec<Problem>,
+}
+
+/// What stands between several values in one text.
+#[derive(Clone, Copy)]
+enum Separators {
+    None,
+    Commas,
+    CommasOrSpaces,
 }
 
 const PUBLISHED: [&str; 8] = [
@@ -175,6 +183,9 @@ impl Keys<'_> {
                 }
             }
         }
+        // Eleventy: no page is written
+        let unwritten = |(_, value): (u32, &Value)| *value == Value::Bool(false);
+        draft |= self.head.get("permalink").is_some_and(unwritten);
         if let Some((_, value)) = self.head.get("status") {
             let status = value.text().unwrap_or_default().to_lowercase();
             draft |=
@@ -214,7 +225,10 @@ impl Keys<'_> {
 
     /// Zola's `path` names the folder of a page.
     pub(super) fn url(&mut self) -> Option<String> {
-        let url = self.text(&["url", "permalink"]).or_else(|| {
+        let declared = self.text(&["url", "permalink"]);
+        let declared = declared.filter(|url| !matches!(url.as_str(), "true" | "false"));
+        let declared = declared.and_then(|url| self.filled(url));
+        let url = declared.or_else(|| {
             let path = self.text(&["path"])?;
             Some(
                 if path.ends_with('/') || path.to_ascii_lowercase().ends_with(".html") {
@@ -225,6 +239,44 @@ impl Keys<'_> {
             )
         });
         url.filter(|url| self.is_safe("url", url))
+    }
+
+    /// A URL in which the values of a template are filled in, as far as they are known here.
+    fn filled(&mut self, url: String) -> Option<String> {
+        let mut out = String::new();
+        let mut rest = url.as_str();
+        while let Some((before, behind)) = rest.split_once("{{") {
+            let (name, after) = behind.split_once("}}").unwrap_or((behind, ""));
+            out.push_str(before);
+            let Some(value) = self.value(name) else {
+                let line = self.head.get("url").or_else(|| self.head.get("permalink")).map_or(1, |e| e.0);
+                let what = format!("`{{{{{name}}}}}` in the URL cannot be filled in");
+                self.wrong(line, what, "write the URL out; the key is ignored");
+                return None;
+            };
+            out.push_str(&value);
+            rest = after;
+        }
+        Some(out + rest)
+    }
+
+    /// What Eleventy's permalinks are made of most often.
+    fn value(&mut self, name: &str) -> Option<String> {
+        let stem = location::stem(self.path).into_owned();
+        let file = location::without_date(location::name(&stem)).to_owned();
+        let mut filters = name.split('|').map(str::trim);
+        let value = match filters.next()? {
+            "page.fileSlug" => file,
+            "page.filePathStem" => format!("/{stem}"),
+            "title" => self.title()?,
+            "slug" => self.slug()?,
+            _ => return None,
+        };
+        match filters.next() {
+            None => Some(value),
+            Some("slug" | "slugify") => crate::site::slug::slug(&deunicode::deunicode(&value)),
+            Some(_) => None,
+        }
     }
 
     pub(super) fn slug(&mut self) -> Option<String> {
@@ -279,11 +331,11 @@ impl Keys<'_> {
     }
 
     pub(super) fn aliases(&mut self) -> Vec<String> {
-        self.list(&["aliases", "redirectfrom", "alias"], false)
+        self.list(&["aliases", "redirectfrom", "alias"], Separators::None)
     }
 
     pub(super) fn tags(&mut self) -> Vec<String> {
-        let tags = self.list(&["tags", "taxonomies.tags", "keywords", "tag"], true);
+        let tags = self.terms("tags", &["taxonomies.tags", "keywords", "tag"]);
         // collections of Eleventy
         tags.into_iter()
             .filter(|tag| !["post", "posts", "all"].contains(&tag.as_str()))
@@ -291,11 +343,30 @@ impl Keys<'_> {
     }
 
     pub(super) fn categories(&mut self) -> Vec<String> {
-        self.list(&["categories", "category", "taxonomies.categories"], true)
+        let mut categories = self.terms("categories", &["category", "taxonomies.categories"]);
+        // Jekyll: the folders around `_posts`
+        if let Some((around, _)) = self.path.split_once("/_posts/") {
+            for folder in around.split('/') {
+                if !folder.starts_with('_') && !categories.iter().any(|other| other == folder) {
+                    categories.push(folder.to_owned());
+                }
+            }
+        }
+        categories
+    }
+
+    /// Jekyll's plural keys hold words with spaces between them, if there are no commas.
+    fn terms(&mut self, plural: &str, others: &[&str]) -> Vec<String> {
+        let spaced = self.head.get(plural).is_some();
+        if spaced {
+            self.list(&[plural], Separators::CommasOrSpaces)
+        } else {
+            self.list(others, Separators::Commas)
+        }
     }
 
     /// A list, or text with commas; each once, none empty.
-    fn list(&mut self, keys: &[&str], commas: bool) -> Vec<String> {
+    fn list(&mut self, keys: &[&str], separators: Separators) -> Vec<String> {
         let Some((key, line, value)) = keys
             .iter()
             .find_map(|key| self.head.get(key).map(|(line, value)| (key, line, value)))
@@ -322,8 +393,15 @@ impl Keys<'_> {
                 }
             }
             value => match value.text() {
-                Some(text) if commas => text.split(',').for_each(take),
-                Some(text) => take(&text),
+                Some(text) => match separators {
+                    Separators::CommasOrSpaces if !text.contains(',') => {
+                        text.split_whitespace().for_each(take);
+                    }
+                    Separators::CommasOrSpaces | Separators::Commas => {
+                        text.split(',').for_each(take);
+                    }
+                    Separators::None => take(&text),
+                },
                 None => wrong = Some(value.kind()),
             },
         }
@@ -465,7 +543,13 @@ impl Keys<'_> {
         found
     }
 
+    /// As declared, else as the file's name says (`name.fr.md`).
     pub(super) fn language(&mut self) -> Option<String> {
+        self.declared_language()
+            .or_else(|| location::language(self.path))
+    }
+
+    pub(super) fn declared_language(&mut self) -> Option<String> {
         for key in ["lang", "language", "locale"] {
             let Some((line, value)) = self.head.get(key) else {
                 continue;

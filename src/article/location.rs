@@ -1,8 +1,11 @@
-//! What an article's path says: its stem, folder and name, as used in ids, links and titles.
+//! What an article's path says: its stem, folder, name and language, as used in ids, links and titles.
 
-/// The path without extension; a page bundle (`a/b/index.md`) is named after its folder (`a/b`).
+use std::borrow::Cow;
+
+/// The path without extension; a page bundle (`a/b/index.md`) is named after its folder (`a/b`), and one of several
+/// languages (`a/b/index.fr.md`) after both (`a/b.fr`).
 #[must_use]
-pub fn stem(path: &str) -> &str {
+pub fn stem(path: &str) -> Cow<'_, str> {
     let start = path.rfind('/').map_or(0, |slash| slash + 1);
     let dot = path[start..]
         .rfind('.')
@@ -10,9 +13,44 @@ pub fn stem(path: &str) -> &str {
         .map_or(path.len(), |dot| start + dot);
     let stem = &path[..dot];
     match stem.rsplit_once('/') {
-        Some((folder, "index")) => folder,
+        Some((folder, "index")) => folder.into(),
+        Some((folder, name)) => match (name.strip_prefix("index."), language(path)) {
+            (Some(suffix), Some(_)) => format!("{folder}.{suffix}").into(),
+            _ => stem.into(),
+        },
+        None => stem.into(),
+    }
+}
+
+/// The language that a path names: `a/name.fr.md`, `a/index.pt-br.md`.
+#[must_use]
+pub fn language(path: &str) -> Option<String> {
+    let name = name(path);
+    let (name, _) = name.rsplit_once('.')?;
+    let (_, suffix) = name.rsplit_once('.').filter(|(name, _)| !name.is_empty())?;
+    let tag = super::language::tag(suffix)?;
+    super::language::is_known(&tag).then_some(tag)
+}
+
+/// A stem without the language at its end: `a/name.fr` is `a/name`.
+#[must_use]
+pub fn without_language(stem: &str) -> &str {
+    match stem.rsplit_once('.') {
+        Some((rest, suffix)) if !rest.is_empty() && !rest.ends_with('/') && !suffix.contains('/') => {
+            let known = super::language::tag(suffix).is_some_and(|tag| super::language::is_known(&tag));
+            if known { rest } else { stem }
+        }
         _ => stem,
     }
+}
+
+/// The folders that tell a reader something: without those that only a generator wants (`_posts`, `_drafts`).
+#[must_use]
+pub fn sections(path: &str) -> String {
+    let stem = stem(path);
+    let folder = folder(&stem);
+    let named = folder.split('/').filter(|name| !name.starts_with('_'));
+    named.collect::<Vec<_>>().join("/")
 }
 
 /// The folder of a path, without a slash at the end; empty at the top.
@@ -63,10 +101,29 @@ mod tests {
             ("index.md", "index"),
             ("a.b/c", "a.b/c"),
             ("x.fr.md", "x.fr"),
+            ("a/b/index.fr.md", "a/b.fr"),
+            ("a/b/index.min.md", "a/b/index.min"),
             ("a/.md", "a/.md"),
         ] {
             assert_eq!(stem(path), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn a_language_stands_before_the_extension() {
+        for (path, expected) in [
+            ("a/x.fr.md", Some("fr")),
+            ("x.pt-br.md", Some("pt-BR")),
+            ("x.md", None),
+            ("x.js.md", None),
+            ("v1.2.md", None),
+            (".fr.md", None),
+            ("fr.md", None),
+        ] {
+            assert_eq!(language(path).as_deref(), expected, "{path}");
+        }
+        assert_eq!(without_language("a.b/x.fr"), "a.b/x");
+        assert_eq!(without_language("a.fr/x"), "a.fr/x");
     }
 
     #[test]

@@ -68,7 +68,8 @@ fn headline(body: &mut Body) -> Option<String> {
 
 /// The name of the file, if it consists of words.
 fn file_name(path: &str) -> Option<String> {
-    let name = location::name(location::stem(path));
+    let stem = location::stem(path);
+    let name = location::name(location::without_language(&stem));
     let name = location::without_date(name);
     let words = folded(&name.replace(['-', '_', '+'], " "));
     let letters = words.chars().filter(|c| c.is_alphabetic()).count();

@@ -140,12 +140,6 @@ impl Raw {
                 .is_some_and(|path| path.contains("://"))
         };
         let set = [
-            (
-                "encoding",
-                self.encoding
-                    .as_deref()
-                    .is_some_and(|encoding| !encoding.is_empty()),
-            ),
             ("hubs", !self.hubs.is_empty()),
             ("by", !self.defaults.by.is_empty()),
             ("archives", self.defaults.archives),

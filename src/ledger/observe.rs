@@ -425,7 +425,7 @@ impl<'a> Turn<'a> {
             if kept || link::declared(article, self.site).is_some() {
                 continue;
             }
-            let stem = slug::slug_path(location::stem(&article.path));
+            let stem = slug::slug_path(&location::stem(&article.path));
             let page = match (declared, location::folder(&stem)) {
                 (None, _) => stem,
                 (Some(declared), "") => declared,

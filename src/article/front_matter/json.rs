@@ -1,6 +1,6 @@
-//! A JSON object before the text.
+//! A JSON object before the text, by itself or between fences.
 
-use super::{Head, LONGEST, Parts, Problem, Value, line_of, lines};
+use super::{Entries, Fault, Head, LONGEST, Parts, Problem, Value, line_of, lines};
 
 /// Reads the object at the beginning of `rest`; `None` if it only looks like one.
 pub(super) fn read<'a>(
@@ -45,6 +45,32 @@ pub(super) fn read<'a>(
         body,
         line: above + lines(&rest[..rest.len() - body.len()]) + 1,
     }))
+}
+
+/// Reads the object between two fences.
+pub(super) fn entries(head: &str) -> Result<Option<Entries>, Fault> {
+    object(head, head)
+}
+
+/// Reads what stands between two fences and would be an object with braces around it (Hexo).
+pub(super) fn inside(head: &str) -> Result<Option<Entries>, Fault> {
+    object(&format!("{{{head}}}"), head)
+}
+
+fn object(text: &str, head: &str) -> Result<Option<Entries>, Fault> {
+    let map: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(text).map_err(|error| {
+            let what = error.to_string();
+            Fault {
+                line: u32::try_from(error.line()).ok(),
+                what: what.split(" at line ").next().unwrap_or_default().to_owned(),
+            }
+        })?;
+    let entries = map.into_iter().map(|(key, value)| {
+        let line = line_of(head, &key);
+        (key, line, convert(value))
+    });
+    Ok(Some(entries.collect()))
 }
 
 fn convert(value: serde_json::Value) -> Value {
