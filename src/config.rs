@@ -1,19 +1,17 @@
 //! `tidings.toml`: what was typed ([`raw`]) becomes what is meant ([`Config`]), or a clear refusal.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chrono::TimeDelta;
 use chrono_tz::Tz;
 use encoding_rs::Encoding;
 use url::Url;
 
 use crate::article::Dialect;
-use crate::edition::Kind;
-use crate::feed::{Content, FeedSpec};
+use crate::feed::{By, FeedSpec};
 use crate::problem::Problem;
 use crate::site::{Permalink, Site};
 
+mod feeds;
 mod keys;
 mod person;
 mod quantity;
@@ -44,8 +42,10 @@ pub struct Config {
     pub feeds: PathBuf,
     /// The file of ids and dates.
     pub ledger: PathBuf,
-    /// Every feed there is to be; the main feed first.
+    /// The main feed, and then those of `[[feed]]`.
     pub specs: Vec<FeedSpec>,
+    /// By what articles are sorted into further feeds, which have the main feed's form.
+    pub by: Vec<By>,
     /// A file under the articles folder that is the site's icon, if it is not given as a URL.
     pub icon_asset: Option<String>,
     /// Whether a base URL is set anywhere.
@@ -115,9 +115,23 @@ impl Config {
             "fresh",
             quantity::minutes(raw.serve.fresh.as_deref().unwrap_or("30 minutes")),
         );
-        let main = refusals.take("defaults", main_feed(&title, &raw.defaults));
+        let by = refusals.take("by", feeds::by(&raw.defaults.by));
+        let main = refusals.take("defaults", feeds::main(&title, &raw.defaults));
+        let mut specs: Vec<FeedSpec> = main.into_iter().collect();
+        let context = zone.zip(authors.as_ref()).map(|(zone, authors)| feeds::Context {
+            title: &title,
+            zone,
+            authors,
+        });
+        for (index, feed) in raw.feed.iter().enumerate() {
+            if let (Some(main), Some(context)) = (specs.first(), &context) {
+                let spec = feeds::named(feed, main, &specs, context);
+                specs.extend(refusals.take_nth("feed", index, spec));
+            }
+        }
         let icon = non_empty(raw.icon.as_deref()).map(str::to_owned);
         let icon_url = icon.as_deref().and_then(crate::link::canonical);
+        drop(context);
         let site = (|| {
             Some(Site {
                 base: base?,
@@ -135,11 +149,11 @@ impl Config {
             })
         })();
         let serve = serve::resolve(&raw.serve, site.as_ref(), home, &mut refusals);
-        let (Some(site), Some(authors), Some(encoding), Some(main), Some(serve), []) = (
+        let (Some(site), Some(authors), Some(encoding), Some(by), Some(serve), []) = (
             site,
             authors,
             encoding,
-            main,
+            by,
             serve,
             refusals.found.as_slice(),
         )
@@ -159,7 +173,8 @@ impl Config {
             articles: path(raw.articles.as_ref(), "articles"),
             feeds: path(raw.feeds.as_ref(), "feeds"),
             ledger: path(raw.ledger.as_ref(), "ledger.jsonl"),
-            specs: vec![main],
+            specs,
+            by,
             icon_asset: icon
                 .filter(|_| icon_url.is_none())
                 .map(|icon| icon.trim_start_matches('/').to_owned()),
@@ -180,11 +195,16 @@ struct Refusals<'a> {
 impl Refusals<'_> {
     /// `Err` holds what is wrong, and after a `; ` what to do.
     fn take<T>(&mut self, key: &str, value: Result<T, String>) -> Option<T> {
+        self.take_nth(key, 0, value)
+    }
+
+    /// The same, of a key that stands several times.
+    fn take_nth<T>(&mut self, key: &str, nth: usize, value: Result<T, String>) -> Option<T> {
         value
             .map_err(|message| {
                 let (what, remedy) = message.split_once("; ").unwrap_or((&message, ""));
                 let problem = Problem::error(self.name, format!("`{key}`: {what}")).remedy(remedy);
-                self.found.push(problem.at(keys::line(self.text, key)));
+                self.found.push(problem.at(keys::nth_line(self.text, key, nth)));
             })
             .ok()
     }
@@ -233,65 +253,4 @@ fn encoding(label: &str) -> Result<&'static Encoding, String> {
 fn language(text: &str) -> Result<String, String> {
     crate::article::language::tag(text)
         .ok_or_else(|| format!("`{text}` is no language tag; use one like `en`, `de` or `pt-BR`"))
-}
-
-fn main_feed(title: &str, defaults: &raw::Defaults) -> Result<FeedSpec, String> {
-    let limit = defaults.limit.unwrap_or(30);
-    if limit == 0 {
-        return Err("`limit` is 0; a feed shows at least one entry".to_owned());
-    }
-    let content = match defaults.content.as_deref().unwrap_or("both") {
-        "both" => Content::Both,
-        "full" => Content::Full,
-        "summary" => Content::Summary,
-        other => {
-            return Err(format!(
-                "`content = \"{other}\"` is unknown; use `both`, `full` or `summary`"
-            ));
-        }
-    };
-    let max_age = non_empty(defaults.max_age.as_deref())
-        .map(quantity::duration)
-        .transpose()?;
-    let max_age = max_age
-        .map(TimeDelta::from_std)
-        .transpose()
-        .map_err(|error| format!("`max_age`: {error}"))?;
-    Ok(FeedSpec {
-        name: String::new(),
-        title: title.to_owned(),
-        limit,
-        max_age,
-        max_bytes: defaults
-            .max_bytes
-            .as_ref()
-            .map_or(Ok(512 << 10), raw::Size::bytes)?,
-        content,
-        formats: formats(defaults.formats.as_deref())?,
-    })
-}
-
-fn formats(names: Option<&[String]>) -> Result<Vec<Kind>, String> {
-    let Some(names) = names else {
-        return Ok(vec![Kind::Rss, Kind::Atom, Kind::Json]);
-    };
-    let known = BTreeMap::from([
-        ("rss", Kind::Rss),
-        ("atom", Kind::Atom),
-        ("json", Kind::Json),
-    ]);
-    if let Some(unknown) = names.iter().find(|name| !known.contains_key(name.as_str())) {
-        return Err(format!(
-            "the format `{unknown}` is unknown; use `rss`, `atom` and `json`"
-        ));
-    }
-    if names.is_empty() {
-        return Err("`formats` is empty; name at least one of `rss`, `atom` and `json`".to_owned());
-    }
-    let named = |name: &str| names.iter().any(|other| other == name);
-    Ok(["rss", "atom", "json"]
-        .into_iter()
-        .filter(|name| named(name))
-        .filter_map(|name| known.get(name).copied())
-        .collect())
 }

@@ -21,9 +21,11 @@ use crate::status::Board;
 use crate::store::{Disk, ManifestStamp, Ready, Shelf};
 use crate::watch::{Identity, Stamp, Wake, Watch, When, clock};
 
+mod gallery;
 mod offer;
 mod trouble;
 
+use gallery::Gallery;
 use trouble::{GAP, Trouble};
 
 /// What the server offers now: an edition, and the shelf that its larger documents lie on.
@@ -89,6 +91,8 @@ pub struct Crank {
     deaf: Option<String>,
     /// Aliases that lead nowhere, as they were told.
     astray: Vec<String>,
+    /// The pages that show the feeds.
+    gallery: Gallery,
     /// By which the manifest on disk is known to be ours.
     stamp: Option<ManifestStamp>,
     /// Entity tags of what has its best encodings.
@@ -131,6 +135,7 @@ impl Crank {
             settling: None,
             deaf: None,
             astray: Vec::new(),
+            gallery: Gallery::default(),
             stamp: None,
             best: HashSet::new(),
             last_turn: clock(),
@@ -464,7 +469,7 @@ impl Crank {
     fn complete(&mut self, served: Served) {
         let terms = self.terms();
         let before = self.served();
-        let leaves = offer::leaves(&self.config, &terms.site, &served);
+        let leaves = self.gallery.leaves(&self.config, &terms.site, &served);
         let (served, astray) =
             served.with_leaves(&leaves, &terms, before.as_deref(), (self.clock)());
         for path in astray.iter().filter(|path| !self.astray.contains(path)) {

@@ -9,6 +9,12 @@ use crate::catalogue::Catalogue;
 use crate::edition::Kind;
 use crate::site::Site;
 
+mod filter;
+mod topics;
+
+pub use filter::{Filter, Terms};
+pub use topics::{By, Topic, topics};
+
 /// How much of an article a feed shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Content {
@@ -27,6 +33,10 @@ pub struct FeedSpec {
     pub name: String,
     /// Never empty.
     pub title: String,
+    /// What the feed says of itself; the title, if there is nothing else to say.
+    pub description: Option<String>,
+    /// Which entries it is about.
+    pub filter: Filter,
     /// At most so many entries; at least 1.
     pub limit: usize,
     /// Only entries younger than this.
@@ -59,15 +69,29 @@ impl FeedSpec {
 /// The entries of a catalogue that a feed may show at `now`, newest first, as indexes of
 /// [`Catalogue::entries`]. The size of what they show is not known here: see [`fit`].
 #[must_use]
-pub fn select(catalogue: &Catalogue, spec: &FeedSpec, now: DateTime<Utc>) -> Vec<usize> {
+pub fn select(
+    catalogue: &Catalogue,
+    spec: &FeedSpec,
+    site: &Site,
+    now: DateTime<Utc>,
+) -> Vec<usize> {
+    let all = 0..catalogue.entries().len();
+    let fitting = all.filter(|index| spec.filter.fits(&catalogue.entries()[*index], site));
+    newest(fitting, catalogue, spec, now)
+}
+
+/// Of entries that a feed is about, in the order of the catalogue, those that it may show at `now`.
+pub fn newest(
+    fitting: impl Iterator<Item = usize>,
+    catalogue: &Catalogue,
+    spec: &FeedSpec,
+    now: DateTime<Utc>,
+) -> Vec<usize> {
     let oldest = spec.max_age.map(|age| now - age);
-    catalogue
-        .entries()
-        .iter()
-        .enumerate()
-        .filter(|(_, entry)| entry.in_feeds())
-        .take_while(|(_, entry)| oldest.is_none_or(|oldest| entry.published > oldest))
-        .map(|(index, _)| index)
+    let entry = |index: &usize| &catalogue.entries()[*index];
+    fitting
+        .filter(|index| entry(index).in_feeds())
+        .take_while(|index| oldest.is_none_or(|oldest| entry(index).published > oldest))
         .take(spec.limit)
         .collect()
 }
@@ -151,6 +175,17 @@ pub struct Item {
 }
 
 impl Item {
+    /// The same, as a feed in `language` shows it: its own language is told where it differs. `site` is the language
+    /// of items that tell none.
+    #[must_use]
+    pub fn in_feed_of(&self, language: &str, site: &str) -> Self {
+        let own = self.language.as_deref().unwrap_or(site);
+        Self {
+            language: Some(own.to_owned()).filter(|own| own != language),
+            ..self.clone()
+        }
+    }
+
     /// About how many bytes it takes in a document: what is text to XML grows when it is escaped.
     fn weight(&self) -> usize {
         let escaped = |text: &str| {
@@ -208,9 +243,13 @@ impl Channel {
     pub fn new(site: &Site, spec: &FeedSpec) -> Self {
         Self {
             title: spec.title.clone(),
-            description: site.description.clone(),
+            description: match &spec.description {
+                Some(description) => description.clone(),
+                None if spec.name.is_empty() => site.description.clone(),
+                None => spec.title.clone(),
+            },
             home: site.base.to_string(),
-            language: site.language.clone(),
+            language: spec.filter.language().unwrap_or(&site.language).to_owned(),
             author: site.author.clone(),
             copyright: site.copyright.clone(),
             icon: site.icon.clone(),

@@ -170,6 +170,8 @@ impl Finished {
 pub struct Scan {
     /// In the order of paths.
     pub articles: Vec<Found>,
+    /// What describes a folder (`_index.md`), in the order of paths.
+    pub sections: Vec<Found>,
     /// Every other file, by its path.
     pub assets: BTreeMap<String, Found>,
     /// Paths of articles that are there but cannot be read.
@@ -191,7 +193,8 @@ impl Scan {
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         let mut hasher = blake3::Hasher::new();
-        for found in self.articles.iter().chain(self.assets.values()) {
+        let files = self.articles.iter().chain(&self.sections);
+        for found in files.chain(self.assets.values()) {
             let Stamp {
                 size,
                 mtime,
@@ -268,6 +271,7 @@ pub fn scan(root: &Path) -> Result<Scan, Unreadable> {
         );
     }
     found.articles.sort_by(|a, b| a.path.cmp(&b.path));
+    found.sections.sort_by(|a, b| a.path.cmp(&b.path));
     found.broken.sort();
     Ok(found)
 }
@@ -409,6 +413,7 @@ impl Walk<'_> {
                 self.found.broken.push(found.path);
             }
             Class::Article => self.found.articles.push(found),
+            Class::Section => self.found.sections.push(found),
             Class::Unread(extension) => {
                 self.unread.insert(extension);
             }
@@ -559,6 +564,7 @@ pub fn unrest(scan: &Scan, finished: &Finished, clock: SystemTime) -> Duration {
     let young = scan
         .articles
         .iter()
+        .chain(&scan.sections)
         .filter_map(|found| Some((age(found)?, found)));
     let left = young.map(|(age, found)| finished.patience(found).saturating_sub(age));
     left.max().unwrap_or(Duration::ZERO)

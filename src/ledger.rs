@@ -112,6 +112,11 @@ impl Ledger {
         self.feeds.get(name)
     }
 
+    /// The records of all feeds, in the order of names.
+    pub fn feeds(&self) -> impl Iterator<Item = &FeedRecord> {
+        self.feeds.values()
+    }
+
     /// Whether `id` was once an article's that bears another one now.
     #[must_use]
     pub fn is_former(&self, id: &str) -> bool {

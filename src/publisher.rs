@@ -159,7 +159,7 @@ impl<'a> Publisher<'a> {
         )?;
         let lines = books.record(&seen, &rendering.feeds);
         let (mut edition, refused) = gate::pass(self.config, rendering.edition, &books, &catalogue);
-        edition.gone = books.gone(self.config, &edition);
+        edition.gone = books.gone(&rendering.wanted, &edition);
         let mut turn = announce::turn(self.config, &mut seen, &catalogue);
         turn.fingerprint = folder.fingerprint;
         turn.articles = announce::counts(&folder, found, catalogue.entries().len());

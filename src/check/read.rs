@@ -13,6 +13,10 @@ use crate::edition::Kind;
 pub struct Published {
     /// The feed's id: Atom alone has one.
     pub id: Option<String>,
+    /// What the feed is called, as plain text.
+    pub title: Option<String>,
+    /// What it says of itself, as plain text.
+    pub description: Option<String>,
     /// When the feed last changed.
     pub updated: Option<DateTime<Utc>>,
     /// In the order of the document.
@@ -51,8 +55,11 @@ pub struct PublishedEntry {
 pub fn read(kind: Kind, bytes: &[u8]) -> Option<Published> {
     match kind {
         Kind::Rss => xml(bytes, 3, "item", item, |element, feed| {
-            if element.name == "lastBuildDate" {
-                feed.updated = rfc2822(&element.text);
+            match element.name.as_str() {
+                "lastBuildDate" => feed.updated = rfc2822(&element.text),
+                "title" => feed.title = Some(element.text.clone()),
+                "description" => feed.description = Some(element.text.clone()),
+                _ => {}
             }
         }),
         Kind::Atom => xml(
@@ -63,6 +70,8 @@ pub fn read(kind: Kind, bytes: &[u8]) -> Option<Published> {
             |element, feed| match element.name.as_str() {
                 "atom:id" => feed.id = Some(element.text.clone()),
                 "atom:updated" => feed.updated = rfc3339(&element.text),
+                "atom:title" => feed.title = Some(construct(element)),
+                "atom:subtitle" => feed.description = Some(construct(element)),
                 _ => {}
             },
         ),
@@ -146,12 +155,7 @@ fn entry(entry: &Element) -> PublishedEntry {
     let alternate = entry
         .all("atom:link")
         .find(|link| matches!(link.attribute("rel"), None | Some("alternate")));
-    let title = entry
-        .child("atom:title")
-        .map(|title| match title.attribute("type") {
-            Some("html") => crate::html::text(&title.text),
-            _ => title.text.clone(),
-        });
+    let title = entry.child("atom:title").map(construct);
     let person = |author: &Element| {
         let part = |name: &str| author.child(name).map(|part| part.text.clone());
         (
@@ -183,11 +187,22 @@ fn entry(entry: &Element) -> PublishedEntry {
     }
 }
 
+/// A text construct (RFC 4287 §3.1), as plain text.
+fn construct(element: &Element) -> String {
+    match element.attribute("type") {
+        Some("html") => crate::html::text(&element.text),
+        _ => element.text.clone(),
+    }
+}
+
 fn json(bytes: &[u8]) -> Option<Published> {
     let feed: Value = serde_json::from_slice(bytes).ok()?;
     let items = feed.get("items")?.as_array()?;
+    let text = |key: &str| feed.get(key).and_then(Value::as_str).map(str::to_owned);
     Some(Published {
         id: None,
+        title: text("title"),
+        description: text("description"),
         updated: None,
         entries: items.iter().filter_map(json_item).collect(),
     })

@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue};
 use crate::problem::Problem;
 
 /// Every key, by its table; `*` stands for any name.
-const KEYS: [(&str, &[&str]); 10] = [
+const KEYS: [(&str, &[&str]); 15] = [
     (
         "",
         &[
@@ -45,7 +45,31 @@ const KEYS: [(&str, &[&str]); 10] = [
             "archives",
         ],
     ),
-    ("feed", &["*"]),
+    (
+        "feed",
+        &[
+            "name",
+            "title",
+            "description",
+            "tags",
+            "categories",
+            "authors",
+            "sections",
+            "languages",
+            "after",
+            "before",
+            "limit",
+            "max_age",
+            "max_bytes",
+            "content",
+            "formats",
+        ],
+    ),
+    ("feed.tags", CONDITIONS),
+    ("feed.categories", CONDITIONS),
+    ("feed.authors", CONDITIONS),
+    ("feed.sections", CONDITIONS),
+    ("feed.languages", CONDITIONS),
     ("podcast", &["*"]),
     (
         "serve",
@@ -67,8 +91,15 @@ const KEYS: [(&str, &[&str]); 10] = [
     ("serve.moved", &["*"]),
 ];
 
+const CONDITIONS: &[&str] = &["any", "all", "none"];
+
 /// The line (from 1) on which `key` is set; `None` if it stands nowhere by itself.
 pub(super) fn line(text: &str, key: &str) -> Option<u32> {
+    nth_line(text, key, 0)
+}
+
+/// The line on which a key that may stand several times is set for the time `nth`, from 0.
+pub(super) fn nth_line(text: &str, key: &str, nth: usize) -> Option<u32> {
     let sets = |line: &str| {
         let rest = line
             .trim_start()
@@ -78,9 +109,10 @@ pub(super) fn line(text: &str, key: &str) -> Option<u32> {
             .map(str::trim_start);
         rest.is_some_and(|rest| rest.starts_with(['=', ']', '.']))
     };
-    text.lines()
-        .position(sets)
-        .and_then(|index| u32::try_from(index + 1).ok())
+    let mut lines = text.lines().enumerate().filter(|(_, line)| sets(line));
+    lines
+        .nth(nth)
+        .and_then(|(index, _)| u32::try_from(index + 1).ok())
 }
 
 /// Refuses keys that do not exist, naming the nearest that does.
@@ -126,14 +158,22 @@ fn walk(text: &str, table: &DeTable<'_>, path: &str, name: &str, found: &mut Vec
             );
             found.push(problem.remedy(remedy).at(u32::try_from(line).ok()));
         }
-        if let DeValue::Table(inner) = value.get_ref() {
-            let key = if any { "*" } else { key.get_ref().as_ref() };
-            let path = if path.is_empty() {
-                key.to_owned()
-            } else {
-                format!("{path}.{key}")
-            };
-            walk(text, inner, &path, name, found);
+        let key = if any { "*" } else { key.get_ref().as_ref() };
+        let path = if path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{path}.{key}")
+        };
+        match value.get_ref() {
+            DeValue::Table(inner) => walk(text, inner, &path, name, found),
+            DeValue::Array(list) => {
+                for value in list {
+                    if let DeValue::Table(inner) = value.get_ref() {
+                        walk(text, inner, &path, name, found);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 }

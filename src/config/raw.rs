@@ -32,7 +32,7 @@ pub struct Raw {
     pub hubs: Vec<String>,
     pub authors: BTreeMap<String, Author>,
     pub defaults: Defaults,
-    pub feed: Vec<toml::Table>,
+    pub feed: Vec<Feed>,
     pub podcast: Option<toml::Table>,
     pub hub: Option<toml::Table>,
     pub serve: Serve,
@@ -56,13 +56,61 @@ pub struct Author {
 #[serde(default)]
 #[allow(missing_docs, reason = "see `Raw`")]
 pub struct Defaults {
+    #[serde(flatten)]
+    pub feed: Shape,
+    pub by: Vec<String>,
+    pub archives: bool,
+}
+
+/// How much of what a feed shows, and in which form.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "see `Raw`")]
+pub struct Shape {
     pub limit: Option<usize>,
     pub max_age: Option<String>,
     pub max_bytes: Option<Size>,
     pub content: Option<String>,
     pub formats: Option<Vec<String>>,
-    pub by: Vec<String>,
-    pub archives: bool,
+}
+
+/// `[[feed]]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "see `Raw`")]
+pub struct Feed {
+    pub name: Option<String>,
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub tags: Option<Condition>,
+    pub categories: Option<Condition>,
+    pub authors: Option<Condition>,
+    pub sections: Option<Condition>,
+    pub languages: Option<Condition>,
+    pub after: Option<toml::Value>,
+    pub before: Option<toml::Value>,
+    #[serde(flatten)]
+    pub shape: Shape,
+}
+
+/// `["a", "b"]`, or `{ any = […], all = […], none = […] }`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Condition {
+    /// Any of these.
+    Any(Vec<String>),
+    /// All that is said must hold.
+    Each {
+        /// At least one of these.
+        #[serde(default)]
+        any: Vec<String>,
+        /// All of these.
+        #[serde(default)]
+        all: Vec<String>,
+        /// None of these.
+        #[serde(default)]
+        none: Vec<String>,
+    },
 }
 
 /// `[serve]`.
@@ -141,9 +189,7 @@ impl Raw {
         };
         let set = [
             ("hubs", !self.hubs.is_empty()),
-            ("by", !self.defaults.by.is_empty()),
             ("archives", self.defaults.archives),
-            ("feed", !self.feed.is_empty()),
             ("podcast", self.podcast.is_some()),
             ("hub", self.hub.is_some()),
             ("feeds", remote(&self.feeds)),

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::Offer;
-use crate::check::read;
+use crate::article::language;
 use crate::config::Config;
 use crate::edition::encode::{self, Coding, Effort};
-use crate::edition::{Body, Kind, Manifest};
-use crate::feed::Channel;
+use crate::edition::{Body, Manifest};
 use crate::link::PAGES;
-use crate::page::{self, Shown};
-use crate::served::{Exhibit, Exhibited, INDEX, Leaf, PREVIEW, Resource, Served, Terms};
+use crate::served::{Exhibit, Exhibited, Resource, Served, Terms};
 use crate::site::Site;
 use crate::store::{Loaded, Shelf, Step};
 
@@ -73,42 +71,10 @@ pub(super) fn ready<'s>(step: &'s Step<'_>, durable: bool) -> Exhibit<'s> {
     }
 }
 
-/// The pages that are made of the feeds: an index of all, and a preview of each.
-pub(super) fn leaves(config: &Config, site: &Site, served: &Served) -> Vec<Leaf> {
-    let shown: Vec<Shown> = config
-        .specs
-        .iter()
-        .filter_map(|spec| {
-            // JSON is read back in the shortest time
-            let kinds = [Kind::Json, Kind::Atom, Kind::Rss];
-            let found = kinds.into_iter().filter(|kind| spec.formats.contains(kind));
-            let published = found.filter_map(|kind| {
-                let resource = served.resource(&spec.route(kind))?;
-                read::read(kind, resource.identity()?)
-            });
-            let published = { published }.next()?;
-            let route = spec.route(Kind::Rss);
-            let folder = route.rfind('/').map_or("", |at| &route[..=at]);
-            Some(Shown {
-                folder: folder.to_owned(),
-                channel: Channel::new(site, spec),
-                published,
-            })
-        })
-        .collect();
-    let leaf = |path: String, html: String| Leaf {
-        path,
-        html: html.into(),
-    };
-    let previews = shown.iter().map(|feed| {
-        leaf(
-            format!("{}{PREVIEW}", feed.folder),
-            page::preview(site, feed),
-        )
-    });
-    std::iter::once(leaf(INDEX.to_owned(), page::index(site, &shown)))
-        .chain(previews)
-        .collect()
+/// The language of the feed whose documents are in `folder`.
+pub(super) fn language_of(folder: &str, site: &Site) -> String {
+    let tag = folder.strip_prefix("languages/").map(|tag| tag.trim_end_matches('/'));
+    tag.and_then(language::tag).unwrap_or_else(|| site.language.clone())
 }
 
 /// The same offer with quick encodings of whatever has none.

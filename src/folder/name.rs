@@ -8,6 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 pub(super) enum Class {
     /// To be read.
     Article,
+    /// Describes the folder that it lies in.
+    Section,
     /// Written in a way that is not understood: its extension.
     Unread(String),
     /// Something that articles may show.
@@ -30,6 +32,14 @@ const LEFTOVERS: [&str; 4] = [".swp", ".bak", ".tmp", "~"];
 pub(super) fn classify(name: &OsStr, path: &str) -> Class {
     let bytes = name.as_bytes();
     let text = name.to_string_lossy();
+    let extension = text
+        .rsplit_once('.')
+        .map(|(_, extension)| extension.to_ascii_lowercase())
+        .unwrap_or_default();
+    let is_article = ARTICLES.contains(&extension.as_str());
+    if is_article && text.split('.').count() == 2 && text.starts_with("_index.") {
+        return Class::Section;
+    }
     let hidden = matches!(bytes, [b'.' | b'_', ..]);
     let leftover = LEFTOVERS.iter().any(|end| text.ends_with(end))
         || text.starts_with('#') && text.ends_with('#')
@@ -42,11 +52,7 @@ pub(super) fn classify(name: &OsStr, path: &str) -> Class {
     if hidden || leftover || readme {
         return Class::Ignored;
     }
-    let extension = text
-        .rsplit_once('.')
-        .map(|(_, extension)| extension.to_ascii_lowercase())
-        .unwrap_or_default();
-    if ARTICLES.contains(&extension.as_str()) {
+    if is_article {
         Class::Article
     } else if UNREAD.contains(&extension.as_str()) {
         Class::Unread(extension)

@@ -78,6 +78,9 @@ impl Record {
 pub struct FeedRecord {
     /// Its name: the folder of its documents; the main feed's is empty.
     pub feed: String,
+    /// What it is about, as articles write it: the tag of a feed of one tag, and so on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub of: Option<String>,
     /// By which readers know it.
     pub id: String,
     /// How it came by the id.

@@ -61,6 +61,7 @@ impl Ledger {
             let minted = minted(id);
             self.put_feed(FeedRecord {
                 feed: name.to_owned(),
+                of: None,
                 id: id.to_owned(),
                 minted,
                 changed,

@@ -7,10 +7,10 @@ use maud::{Markup, PreEscaped, html};
 use super::{Frame, direction, here, local, media_type, name};
 use crate::article::words;
 use crate::check::read::{Published, PublishedEntry};
-use crate::feed::Channel;
+use crate::feed::{By, Channel};
 use crate::render::opml;
 use crate::served::PREVIEW;
-use crate::site::Site;
+use crate::site::{Site, encode_path};
 
 /// A feed with what was published of it.
 #[derive(Debug, Clone)]
@@ -25,8 +25,10 @@ pub struct Shown {
 
 /// The first page: what this is, the feeds, the newest articles.
 #[must_use]
-pub fn index(site: &Site, feeds: &[Shown]) -> String {
-    let channels: Vec<Channel> = feeds.iter().map(|feed| feed.channel.clone()).collect();
+pub fn index(site: &Site, feeds: &[(&str, &Channel)], newest: &Published) -> String {
+    let (topics, feeds): (Vec<_>, Vec<_>) = feeds.iter().partition(|(folder, _)| By::of(folder).is_some());
+    let feeds: Vec<(&str, &Channel)> = feeds;
+    let channels: Vec<Channel> = feeds.iter().map(|(_, channel)| (*channel).clone()).collect();
     let frame = Frame {
         site,
         root: "",
@@ -36,8 +38,7 @@ pub fn index(site: &Site, feeds: &[Shown]) -> String {
         description: &site.description,
         canonical: Some(site.base.as_str()),
     };
-    let newest = feeds.first().map(|feed| feed.published.entries.as_slice());
-    let newest = newest.unwrap_or_default();
+    let newest = &newest.entries;
     let body = html! {
         main {
             div.title lang=(site.language) dir=(direction(&site.language)) {
@@ -50,12 +51,13 @@ pub fn index(site: &Site, feeds: &[Shown]) -> String {
                     "New articles come to you by themselves: copy an address into your "
                     a href="https://aboutfeeds.com/" { "feed reader" } ". One is enough; all three carry the same."
                 }
-                @for feed in feeds {
-                    @if feeds.len() > 1 { h3 lang=(feed.channel.language) { (feed.channel.title) } }
-                    (addresses(feed))
-                    p.more { a href={ (feed.folder) (PREVIEW) } { "See what this feed holds" } }
+                @for (folder, channel) in &feeds {
+                    @if feeds.len() > 1 { h3 lang=(channel.language) { (channel.title) } }
+                    (addresses(channel))
+                    p.more { a href={ (folder) (PREVIEW) } { "See what this feed holds" } }
                 }
-                @if feeds.len() > 1 {
+                (topic_lists(&topics, site))
+                @if feeds.len() + topics.len() > 1 {
                     p.more { a href=(opml::ROUTE) type="text/x-opml" { "All feeds as a list for your reader (OPML)" } }
                 }
             }
@@ -86,6 +88,8 @@ pub fn preview(site: &Site, feed: &Shown) -> String {
         canonical: None,
     };
     let mut entries = feed.published.entries.iter();
+    // there may be many of these, and they are kept in memory
+    let is_topic = By::of(&feed.folder).is_some();
     let body = html! {
         header { a href=(here(&root)) lang=(site.language) dir=(direction(&site.language)) { (site.title) } }
         main {
@@ -96,9 +100,10 @@ pub fn preview(site: &Site, feed: &Shown) -> String {
                     "Programs read it for you and tell you what is new: copy an address into your "
                     a href="https://aboutfeeds.com/" { "feed reader" } "."
                 }
-                (addresses(feed))
+                (addresses(&feed.channel))
             }
-            @if let Some(newest) = entries.next() { (whole(newest, site, &root)) } @else { p { "It is empty for now." } }
+            @if is_topic { } @else if let Some(newest) = entries.next() { (whole(newest, site, &root)) }
+            @if feed.published.entries.is_empty() { p { "It is empty for now." } }
             @for entry in entries { (brief(entry, site, &root)) }
         }
         footer { (colophon(site, &root)) }
@@ -107,15 +112,35 @@ pub fn preview(site: &Site, feed: &Shown) -> String {
 }
 
 /// The addresses of a feed, each to be copied as it stands, or handed to the reader of this machine.
-fn addresses(feed: &Shown) -> Markup {
+fn addresses(channel: &Channel) -> Markup {
     html! {
         dl.addresses {
-            @for (kind, url) in &feed.channel.documents {
+            @for (kind, url) in &channel.documents {
                 div {
                     dt { (name(*kind)) }
                     dd {
                         code { (url) } " "
                         a href=(handed_over(url)) type=(media_type(*kind)) aria-label={ "Open the " (name(*kind)) " feed in a feed reader" } { "Open in reader" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The feeds of single terms, by what kind of term it is; each leads to its preview, where its addresses are.
+fn topic_lists(topics: &[(&str, &Channel)], site: &Site) -> Markup {
+    let start = format!("{}: ", site.title);
+    let of = |by: By| topics.iter().filter(move |(folder, _)| By::of(folder) == Some(by));
+    html! {
+        @for by in By::ALL {
+            @if of(by).next().is_some() {
+                h3 { "By " (by.name()) }
+                ul.topics {
+                    @for (folder, channel) in of(by) {
+                        li { a href={ (encode_path(folder)) (PREVIEW) } lang=(channel.language) dir="auto" {
+                            (channel.title.strip_prefix(&start).unwrap_or(&channel.title))
+                        } }
                     }
                 }
             }

@@ -133,7 +133,7 @@ impl Books {
     }
 
     /// Every feed that the manifest names and that is still there, with its kind.
-    fn published(&self, config: &Config) -> Vec<(Kind, Published)> {
+    fn published(&self, config: &Config) -> Vec<(Issue, Published)> {
         let Some(manifest) = &self.manifest else {
             return Vec::new();
         };
@@ -141,21 +141,26 @@ impl Books {
             .documents
             .iter()
             .filter(|(_, document)| matches!(document.kind, Kind::Rss | Kind::Atom | Kind::Json));
-        let mut found: Vec<(Kind, Published)> = feeds
+        let mut found: Vec<(Issue, Published)> = feeds
             .filter_map(|(route, document)| {
                 let bytes = std::fs::read(config.feeds.join(route)).ok()?;
-                Some((document.kind, read(document.kind, &bytes)?))
+                let feed = route.rsplit_once('/').map_or("", |(folder, _)| folder);
+                let issue = Issue {
+                    feed: feed.to_owned(),
+                    kind: document.kind,
+                };
+                Some((issue, read(document.kind, &bytes)?))
             })
             .collect();
         // what Atom says is most exact: it has the feed's id, and both dates
-        found.sort_by_key(|(kind, _)| *kind != Kind::Atom);
+        found.sort_by_key(|(issue, _)| issue.kind != Kind::Atom);
         found
     }
 
-    fn rebuild(&mut self, config: &Config, folder: &Folder, published: &[(Kind, Published)]) {
-        for (kind, feed) in published {
-            if let (Kind::Atom, Some(id), Some(updated)) = (kind, &feed.id, feed.updated) {
-                self.ledger.rebuild_feed("", id, updated);
+    fn rebuild(&mut self, config: &Config, folder: &Folder, published: &[(Issue, Published)]) {
+        for (issue, feed) in published {
+            if let (Kind::Atom, Some(id), Some(updated)) = (issue.kind, &feed.id, feed.updated) {
+                self.ledger.rebuild_feed(&issue.feed, id, updated);
             }
             let entries: Vec<Remembered> = feed.entries.iter().filter_map(remembered).collect();
             self.ledger
@@ -191,7 +196,7 @@ impl Books {
     }
 
     /// The published entry serves where even the kept source of a broken article is gone.
-    fn resurrect(&mut self, config: &Config, folder: &mut Folder, published: &[(Kind, Published)]) {
+    fn resurrect(&mut self, config: &Config, folder: &mut Folder, published: &[(Issue, Published)]) {
         for lost in std::mem::take(&mut folder.lost) {
             let Some(record) = self
                 .ledger
@@ -221,12 +226,7 @@ impl Books {
 
     /// What was published once and is no longer: the pages of withdrawn articles, and feeds that left the
     /// configuration. Whoever asks is told so.
-    pub(super) fn gone(&self, config: &Config, edition: &Edition) -> BTreeSet<String> {
-        let wanted: BTreeSet<String> = config
-            .specs
-            .iter()
-            .flat_map(|spec| spec.formats.iter().map(|kind| spec.route(*kind)))
-            .collect();
+    pub(super) fn gone(&self, wanted: &BTreeSet<String>, edition: &Edition) -> BTreeSet<String> {
         let withdrawn = self.ledger.records().filter(|record| record.gone.is_some());
         let pages = withdrawn
             .filter_map(|record| record.page.as_deref())
@@ -372,6 +372,12 @@ impl Books {
             self.state.save(&config.state())
         }
     }
+}
+
+/// A document of a feed: which feed's, and in which format.
+struct Issue {
+    feed: String,
+    kind: Kind,
 }
 
 fn remembered(entry: &PublishedEntry) -> Option<Remembered> {

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
 use super::{Halt, Order, Progress};
-use crate::article::{self, Article, Outcome, Source, Visibility};
+use crate::article::{self, Article, Outcome, Section, Source, Visibility, location};
 use crate::config::Config;
 use crate::folder::{self, Fingerprint, Found};
 use crate::ledger::Candidate;
@@ -29,6 +29,8 @@ pub(super) struct Folder {
     pub(super) resurrected: BTreeSet<String>,
     /// Folders that cannot be listed.
     pub(super) closed: Vec<String>,
+    /// What `_index.md` says of the folders that have one, by their paths.
+    pub(super) sections: BTreeMap<String, Section>,
     /// Every other file.
     pub(super) assets: Assets,
     /// Where each asset lies.
@@ -103,6 +105,9 @@ pub(super) fn folder(
         fingerprint: Some(fingerprint),
         ..Folder::default()
     };
+    for found in &scan.sections {
+        describe(&mut folder, found, config);
+    }
     for (path, found) in scan.assets {
         folder.assets.insert(path.clone(), found.stamp.size);
         folder.places.insert(path, found.place);
@@ -148,6 +153,36 @@ fn settled(root: &Path, order: &Order, waited: &mut Duration) -> Result<folder::
     }
 }
 
+/// Takes down what an `_index.md` says of its folder.
+fn describe(folder: &mut Folder, found: &Found, config: &Config) {
+    let path = &found.path;
+    let (section, problems) = match folder::read(found) {
+        Ok((bytes, _)) => article::section(Source { path, bytes }, &config.dialect),
+        Err(problem) => (Section { draft: true, ..Section::default() }, vec![problem]),
+    };
+    folder.problems.extend(problems);
+    folder.sections.insert(location::folder(path).to_owned(), section);
+}
+
+impl Folder {
+    /// An article that names no language is written in its folder's.
+    fn lend_language(&self, article: &mut Article) {
+        if article.language.is_none() {
+            let around = self.around(&article.path);
+            let mut languages = around.filter_map(|section| section.language.clone());
+            article.language = languages.next();
+        }
+    }
+
+    /// What is said of the folders around a path, the innermost first.
+    fn around<'f>(&'f self, path: &'f str) -> impl Iterator<Item = &'f Section> {
+        let folders = std::iter::successors(Some(location::folder(path)), |folder| {
+            (!folder.is_empty()).then(|| location::folder(folder))
+        });
+        folders.filter_map(|folder| self.sections.get(folder))
+    }
+}
+
 struct Parsed {
     path: String,
     modified: DateTime<Utc>,
@@ -190,7 +225,9 @@ fn take(folder: &mut Folder, parsed: Parsed, config: &Config, state: &State) {
     folder.problems.extend(problems);
     match outcome {
         Outcome::Other => {}
-        Outcome::Article(article) => {
+        Outcome::Article(mut article) => {
+            let draft = draft || folder.around(&path).any(|section| section.draft);
+            folder.lend_language(&mut article);
             folder.present.insert(path);
             if article.visibility != Visibility::Draft && !draft {
                 folder.candidates.push(Candidate {
@@ -208,9 +245,13 @@ fn take(folder: &mut Folder, parsed: Parsed, config: &Config, state: &State) {
 
 /// The last good version of an article whose file cannot be understood.
 pub(super) fn fall_back(folder: &mut Folder, lost: Lost, config: &Config, state: &State) {
+    if folder.around(&lost.path).any(|section| section.draft) {
+        return;
+    }
     let kept = state.good(&config.state(), &lost.path);
     match kept.and_then(|bytes| again(&lost.path, bytes, config)) {
-        Some(article) => {
+        Some(mut article) => {
+            folder.lend_language(&mut article);
             folder.problems.push(still_published(&lost.path));
             folder.candidates.push(Candidate {
                 article,

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::read::Folder;
 use super::{Catalogue, Config, Edition, Ledger, Progress};
 use crate::edition::{Body, Document, Kind};
-use crate::feed::{self, Channel, Feed, FeedSpec, Item};
+use crate::feed::{self, By, Channel, Feed, FeedSpec, Filter, Item, Terms};
 use crate::fragment::{self, Fragment};
 use crate::ledger::{FeedRecord, Minted};
 use crate::link::PAGES;
@@ -24,6 +24,8 @@ pub(super) struct Rendering {
     pub(super) feeds: Vec<FeedRecord>,
     /// The entries that some document shows.
     pub(super) shown: BTreeSet<usize>,
+    /// The routes of all feeds that there are to be.
+    pub(super) wanted: BTreeSet<String>,
     /// The next instant at which an entry becomes too old for a feed.
     pub(super) next: Option<DateTime<Utc>>,
     /// What the author should know.
@@ -40,12 +42,8 @@ pub(super) fn render(
     progress: &dyn Progress,
 ) -> anyhow::Result<Rendering> {
     let site = &with_icon(config, folder);
-    let selected: Vec<Vec<usize>> = config
-        .specs
-        .iter()
-        .map(|spec| feed::select(catalogue, spec, now))
-        .collect();
-    let mut shown: BTreeSet<usize> = selected.iter().flatten().copied().collect();
+    let wanted = wanted(config, catalogue, folder, ledger, now);
+    let mut shown: BTreeSet<usize> = wanted.iter().flat_map(|wanted| &wanted.selected).copied().collect();
     shown.extend(
         (0..catalogue.entries().len()).filter(|index| catalogue.entries()[*index].page.is_some()),
     );
@@ -55,40 +53,34 @@ pub(super) fn render(
         feeds: Vec::new(),
         shown,
         next: None,
+        wanted: BTreeSet::new(),
         notes: Vec::new(),
     };
-    let channels: Vec<Channel> = config
-        .specs
+    let channels: Vec<Channel> = wanted
         .iter()
-        .map(|spec| Channel::new(site, spec))
+        .map(|wanted| Channel::new(site, &wanted.spec))
         .collect();
-    for ((spec, channel), selected) in config.specs.iter().zip(&channels).zip(&selected) {
-        let items: Vec<Item> = selected
-            .iter()
-            .filter_map(|index| Some(fragments.get(index)?.item.clone()))
-            .collect();
-        let feed = feed(
-            spec,
-            channel,
-            items,
-            site,
-            ledger,
-            now,
-            &mut rendering.feeds,
-        );
-        rendering.next = feed::next_ageing(catalogue, selected, spec)
+    let feeds: Vec<(Feed, Option<FeedRecord>)> = wanted
+        .par_iter()
+        .zip(&channels)
+        .map(|(wanted, channel)| feed(wanted, channel, &fragments, site, ledger, now))
+        .collect();
+    let documents = feeds.par_iter().map(|(feed, _)| render::documents(feed));
+    let documents: Result<Vec<Vec<Document>>, String> = documents.collect();
+    for document in documents.map_err(|error| anyhow!("cannot write {error}"))?.into_iter().flatten() {
+        rendering.wanted.insert(document.route.clone());
+        rendering.put(document);
+    }
+    for (wanted, (_, record)) in wanted.iter().zip(feeds) {
+        rendering.feeds.extend(record);
+        rendering.next = feed::next_ageing(catalogue, &wanted.selected, &wanted.spec)
             .into_iter()
             .chain(rendering.next)
             .min();
-        let documents =
-            render::documents(&feed).map_err(|error| anyhow!("cannot write {error}"))?;
-        documents
-            .into_iter()
-            .for_each(|document| rendering.put(document));
     }
     rendering.put(opml::write(&site.title, &channels)?);
     if site.permalink.is_none() {
-        rendering.pages(catalogue, &fragments, site, &channels);
+        rendering.pages(catalogue, &fragments, site, &channels[..config.specs.len()]);
         rendering.assets(config, &fragments, folder);
     }
     rendering.edition.moved = moved(catalogue, site, &rendering.edition);
@@ -192,6 +184,59 @@ fn fragments(
         .collect()
 }
 
+/// A feed that there is to be, with the entries that it may show.
+struct Wanted {
+    spec: FeedSpec,
+    selected: Vec<usize>,
+    /// The term that it is of.
+    of: Option<String>,
+}
+
+/// The feeds of the configuration, and one of each term by which articles are sorted.
+fn wanted(
+    config: &Config,
+    catalogue: &Catalogue,
+    folder: &Folder,
+    ledger: &Ledger,
+    now: DateTime<Utc>,
+) -> Vec<Wanted> {
+    let site = &config.site;
+    let mut wanted: Vec<Wanted> = config
+        .specs
+        .iter()
+        .map(|spec| Wanted {
+            spec: spec.clone(),
+            selected: feed::select(catalogue, spec, site, now),
+            of: None,
+        })
+        .collect();
+    let Some(main) = config.specs.first() else {
+        return wanted;
+    };
+    for by in &config.by {
+        for topic in feed::topics(*by, catalogue, ledger, site) {
+            let section = folder.sections.get(&topic.term).filter(|_| *by == By::Section);
+            let name = section.and_then(|section| section.title.as_deref());
+            let spec = FeedSpec {
+                title: format!("{}: {}", site.title, name.unwrap_or(&topic.term)),
+                description: section.and_then(|section| section.description.clone()),
+                filter: Filter {
+                    terms: vec![(*by, Terms::one(&topic.term))],
+                    ..Filter::default()
+                },
+                name: topic.name,
+                ..main.clone()
+            };
+            wanted.push(Wanted {
+                selected: feed::newest(topic.entries.into_iter(), catalogue, &spec, now),
+                of: Some(topic.term),
+                spec,
+            });
+        }
+    }
+    wanted
+}
+
 /// The site with its icon's URL, if the icon is a file of the folder.
 fn with_icon(config: &Config, folder: &Folder) -> Site {
     let mut site = config.site.clone();
@@ -206,19 +251,27 @@ fn with_icon(config: &Config, folder: &Folder) -> Site {
 }
 
 /// The feed with its id and its date: a date that moves only when what the feed shows does.
+/// Its record is given if it is new or changed.
 fn feed(
-    spec: &FeedSpec,
+    wanted: &Wanted,
     channel: &Channel,
-    mut items: Vec<Item>,
+    fragments: &Fragments,
     site: &Site,
     ledger: &Ledger,
     now: DateTime<Utc>,
-    changed: &mut Vec<FeedRecord>,
-) -> Feed {
+) -> (Feed, Option<FeedRecord>) {
+    let spec = &wanted.spec;
+    let shown = wanted.selected.iter().filter_map(|index| fragments.get(index));
+    let mut items: Vec<Item> = shown
+        .map(|fragment| fragment.item.in_feed_of(&channel.language, &site.language))
+        .collect();
     items.truncate(feed::fit(&items, spec.max_bytes));
     let digest = Feed::digest(channel, &items, spec.content);
     let before = ledger.feed(&spec.name);
-    let record = feed_record(spec, digest, before, site, ledger, now);
+    let record = FeedRecord {
+        of: wanted.of.clone(),
+        ..feed_record(spec, digest, before, site, ledger, now)
+    };
     let feed = Feed {
         spec: spec.clone(),
         id: record.id.clone(),
@@ -226,10 +279,7 @@ fn feed(
         channel: channel.clone(),
         items,
     };
-    if before != Some(&record) {
-        changed.push(record);
-    }
-    feed
+    (feed, Some(record).filter(|record| before != Some(record)))
 }
 
 fn feed_record(
@@ -269,6 +319,7 @@ fn feed_record(
     };
     FeedRecord {
         feed: spec.name.clone(),
+        of: None,
         id,
         minted,
         changed,

@@ -1,0 +1,75 @@
+//! Which entries a feed is about.
+
+use chrono::{DateTime, Utc};
+use unicode_normalization::UnicodeNormalization;
+
+use super::By;
+use crate::catalogue::Entry;
+use crate::site::Site;
+
+/// What an entry must be to stand in a feed; all that is said must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Conditions on terms, at most one for each way in which articles are sorted.
+    pub terms: Vec<(By, Terms)>,
+    /// Published at this instant or later.
+    pub after: Option<DateTime<Utc>>,
+    /// Published before this instant.
+    pub before: Option<DateTime<Utc>>,
+}
+
+/// A condition on the terms of an entry: its tags, say. They are compared as [`folded`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// At least one of these, if there are any.
+    pub any: Vec<String>,
+    /// All of these.
+    pub all: Vec<String>,
+    /// None of these.
+    pub none: Vec<String>,
+}
+
+impl Filter {
+    /// Whether an entry is what the feed is about.
+    #[must_use]
+    pub fn fits(&self, entry: &Entry, site: &Site) -> bool {
+        self.after.is_none_or(|after| entry.published >= after)
+            && self.before.is_none_or(|before| entry.published < before)
+            && self.terms.iter().all(|(by, terms)| terms.fit(&by.terms(entry, site)))
+    }
+
+    /// The language of the feed, if it is in one.
+    #[must_use]
+    pub fn language(&self) -> Option<&str> {
+        let (_, terms) = self.terms.iter().find(|(by, _)| *by == By::Language)?;
+        match (terms.any.as_slice(), terms.all.as_slice()) {
+            ([language], _) | ([], [language]) => Some(language),
+            _ => None,
+        }
+    }
+}
+
+impl Terms {
+    /// At least this one.
+    #[must_use]
+    pub fn one(term: &str) -> Self {
+        Self {
+            any: vec![term.to_owned()],
+            ..Self::default()
+        }
+    }
+
+    fn fit(&self, terms: &[String]) -> bool {
+        let folded: Vec<String> = terms.iter().map(|term| self::folded(term)).collect();
+        let has = |wanted: &String| folded.contains(&self::folded(wanted));
+        (self.any.is_empty() || self.any.iter().any(has))
+            && self.all.iter().all(has)
+            && !self.none.iter().any(has)
+    }
+}
+
+/// A term as it is compared: "Rust" and "rust" are one.
+#[must_use]
+pub(super) fn folded(term: &str) -> String {
+    term.nfc().flat_map(char::to_lowercase).nfc().collect()
+}
