@@ -19,6 +19,7 @@ pub mod location;
 pub mod markdown;
 mod more;
 pub mod section;
+pub mod template;
 pub mod text;
 mod title;
 pub mod words;

@@ -221,6 +221,8 @@ pub struct Channel {
     pub title: String,
     /// Plain text, never empty.
     pub description: String,
+    /// What the site is called; never empty.
+    pub site: String,
     /// The site, absolute.
     pub home: String,
     /// A language tag.
@@ -248,6 +250,7 @@ impl Channel {
                 None if spec.name.is_empty() => site.description.clone(),
                 None => spec.title.clone(),
             },
+            site: site.title.clone(),
             home: site.base.to_string(),
             language: spec.filter.language().unwrap_or(&site.language).to_owned(),
             author: site.author.clone(),

@@ -1,10 +1,12 @@
 //! One entry, rendered: its clean HTML, its summary, where its references lead. What feeds and pages are made of.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use url::Url;
 
 use crate::article::words::cut;
+use crate::article::template::{self, Why};
 use crate::article::{Article, Markup, TitleFrom, markdown, text};
 use crate::catalogue::{Catalogue, Entry};
 use crate::feed::{Attachment, Image, Item};
@@ -46,7 +48,12 @@ pub fn render(index: usize, catalogue: &Catalogue, site: &Site, assets: &Assets)
         prefix: &prefix,
         resolve: &resolve,
     };
-    let html = html::clean(&source_html(article, &mut problems), &around);
+    let find = |name: &str| catalogue.find(name, &article.path).map(str::to_owned);
+    let template = template::Around {
+        find: &find,
+        base: site.base.as_str(),
+    };
+    let html = html::clean(&source_html(article, &template, &mut problems), &around);
     // line ends alone are no text
     let html = if html.trim().is_empty() {
         String::new()
@@ -68,7 +75,7 @@ pub fn render(index: usize, catalogue: &Catalogue, site: &Site, assets: &Assets)
         updated: entry.updated,
         authors: authors(article, site),
         tags: tags(article),
-        summary: summary(article, &html),
+        summary: summary(article, &template, &html),
         language: article
             .language
             .clone()
@@ -91,8 +98,12 @@ fn prefix(id: &str) -> String {
 }
 
 /// The body as HTML, without the heading that is its title.
-fn source_html(article: &Article, problems: &mut Vec<Problem>) -> String {
-    let source = article.body.source();
+fn source_html(
+    article: &Article,
+    around: &template::Around<'_>,
+    problems: &mut Vec<Problem>,
+) -> String {
+    let source = &*expanded(article, around, problems);
     let html = match article.body.markup {
         Markup::Text => return text::to_html(source),
         Markup::Html => html::content(source).to_owned(),
@@ -121,6 +132,43 @@ fn source_html(article: &Article, problems: &mut Vec<Problem>) -> String {
     }
 }
 
+/// The body without templates.
+fn expanded<'a>(
+    article: &'a Article,
+    around: &template::Around<'_>,
+    problems: &mut Vec<Problem>,
+) -> Cow<'a, str> {
+    let source = article.body.source();
+    if !template::is_in(source) {
+        return source.into();
+    }
+    let (text, dropped) = template::expand(source, article.body.markup, around);
+    let mut told: Vec<(&str, usize)> = Vec::new();
+    for one in &dropped {
+        match told.iter_mut().find(|(what, _)| *what == one.what) {
+            Some((_, times)) => *times += 1,
+            None => told.push((&one.what, 1)),
+        }
+    }
+    // each kind once, where it stands first
+    for (what, times) in told {
+        let Some(first) = dropped.iter().find(|one| one.what == what) else {
+            continue;
+        };
+        let newlines = source[..first.at].bytes().filter(|b| *b == b'\n').count();
+        let line = article.body.line + u32::try_from(newlines).unwrap_or_default();
+        let times = if times > 1 { format!(", {times} times") } else { String::new() };
+        let problem = match first.why {
+            Why::Unknown => Problem::warning(&article.path, format!("`{what}` is a template of another program and is left out{times}"))
+                .remedy("write what it shows as Markdown or HTML, if readers need it"),
+            Why::Astray => Problem::warning(&article.path, format!("`{what}` names no article that is public{times}"))
+                .remedy("correct the name; until then the link leads to the article itself"),
+        };
+        problems.push(problem.at(line));
+    }
+    text.into()
+}
+
 /// The article's authors, else the site's.
 fn authors(article: &Article, site: &Site) -> Vec<crate::article::Person> {
     if article.authors.is_empty() {
@@ -143,10 +191,15 @@ fn tags(article: &Article) -> Vec<String> {
 }
 
 /// Plain text: the declared summary, else the first paragraph.
-fn summary(article: &Article, html: &str) -> String {
-    let declared = article
-        .summary
-        .as_deref()
+fn summary(article: &Article, around: &template::Around<'_>, html: &str) -> String {
+    let declared = article.summary.as_deref().map(|summary| {
+        if template::is_in(summary) {
+            template::expand(summary, article.body.markup, around).0
+        } else {
+            summary.to_owned()
+        }
+    });
+    let declared = declared.as_deref()
         .map(|summary| match article.body.markup {
             Markup::Markdown => {
                 html::text(&markdown::to_html(summary).unwrap_or_else(|_| text::to_html(summary)))

@@ -161,6 +161,21 @@ fn normal_escapes(url: &str) -> String {
     out + rest
 }
 
+/// A reference to a file without the word in front by which Pelican knows it.
+fn without_prefix(reference: &str) -> &str {
+    const MARKS: [&str; 8] = [
+        "{static}",
+        "{attach}",
+        "{filename}",
+        "|static|",
+        "%7Bstatic%7D",
+        "%7Battach%7D",
+        "%7Bfilename%7D",
+        "%7Cstatic%7C",
+    ];
+    MARKS.iter().find_map(|mark| reference.strip_prefix(mark)).unwrap_or(reference)
+}
+
 /// Finds where the references of one article lead, and notes which assets they name.
 #[derive(Debug)]
 pub struct Resolver<'a> {
@@ -195,6 +210,10 @@ impl<'a> Resolver<'a> {
     /// The absolute URL of a reference as written; `None` if it is no URL at all.
     #[must_use]
     pub fn resolve(&self, reference: &str) -> Option<String> {
+        if let Some(url) = self.internal(reference) {
+            return Some(url);
+        }
+        let reference = without_prefix(reference);
         let file = (!reference.starts_with("//"))
             .then(|| self.file(reference))
             .flatten();
@@ -214,10 +233,24 @@ impl<'a> Resolver<'a> {
         self.base.join(reference).ok().map(String::from)
     }
 
+    /// Zola's `@/blog/other.md`, Pelican's `{filename}other.md`: an article by its file.
+    fn internal(&self, reference: &str) -> Option<String> {
+        let end = reference.find(['?', '#']).unwrap_or(reference.len());
+        let (name, rest) = reference.split_at(end);
+        let name = percent_decode_str(name).decode_utf8().ok()?;
+        let name = if name.starts_with("@/") {
+            &name
+        } else {
+            ["{filename}", "|filename|"].iter().find_map(|mark| name.strip_prefix(mark))?
+        };
+        let link = self.catalogue.find(name, self.path)?;
+        Some(format!("{link}{rest}"))
+    }
+
     /// The asset that a reference names, whatever its URL will be.
     #[must_use]
     pub fn asset(&self, reference: &str) -> Option<String> {
-        self.file(reference)
+        self.file(without_prefix(reference))
             .map(|(path, _)| path)
             .filter(|path| self.assets.contains_key(path))
     }

@@ -19,6 +19,7 @@ pub fn to_html(source: &str) -> Result<String, String> {
 const OPTIONS: Options = Options::ENABLE_TABLES
     .union(Options::ENABLE_FOOTNOTES)
     .union(Options::ENABLE_STRIKETHROUGH)
+    .union(Options::ENABLE_HEADING_ATTRIBUTES)
     .union(Options::ENABLE_TASKLISTS);
 
 fn convert(source: &str) -> String {

@@ -1,7 +1,7 @@
 //! The title of an article that declares none.
 
 use super::words::{cut, folded};
-use super::{Body, Markup, Title, TitleFrom, date, location, markdown, text};
+use super::{Body, Markup, Title, TitleFrom, date, location, markdown, template, text};
 use crate::html;
 
 /// A text that is longer than this has a title; a shorter one is a note.
@@ -12,9 +12,10 @@ const SENTENCE: usize = 80;
 
 /// Finds a title; a headline of plain text is taken out of `body`.
 pub(super) fn find(path: &str, page_title: Option<String>, body: &mut Body) -> Option<Title> {
+    let source = without_templates(body);
     let html = match body.markup {
-        Markup::Markdown => markdown::to_html(body.source()).unwrap_or_default(),
-        Markup::Html => html::content(body.source()).to_owned(),
+        Markup::Markdown => markdown::to_html(&source).unwrap_or_default(),
+        Markup::Html => html::content(&source).to_owned(),
         Markup::Text => String::new(),
     };
     let title = |from| move |text: String| Title { text, from };
@@ -43,6 +44,18 @@ pub(super) fn find(path: &str, page_title: Option<String>, body: &mut Body) -> O
             };
             first_sentence(&html).map(title(TitleFrom::Sentence))
         })
+}
+
+/// The text without templates: where they lead does not matter to a title.
+fn without_templates(body: &Body) -> String {
+    if !template::is_in(body.source()) {
+        return body.source().to_owned();
+    }
+    let around = template::Around {
+        find: &|_| Some(String::new()),
+        base: "/",
+    };
+    template::expand(body.source(), body.markup, &around).0
 }
 
 /// A first line that reads as a headline: at most 120 characters, no end of a sentence, and a blank line behind it.

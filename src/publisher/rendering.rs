@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::anyhow;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use rayon::prelude::*;
 
 use super::read::Folder;
@@ -311,6 +311,8 @@ fn feed_record(
         },
         |before| (before.id.clone(), before.minted),
     );
+    // readers know nothing of parts of a second
+    let now = now.trunc_subsecs(0);
     let changed = match before {
         Some(before) if before.digest == digest => before.changed,
         // a clock that went back must not take the date with it

@@ -19,7 +19,7 @@ pub(super) fn write(feed: &Feed) -> Result<Vec<u8>, Error> {
     let author = about.author.as_ref().map_or_else(
         // every entry needs an author, its own or the feed's (§4.1.1)
         || Person {
-            name: text(&about.title).into_owned(),
+            name: text(&about.site).into_owned(),
             ..Person::default()
         },
         person,
