@@ -6,7 +6,10 @@ pub(super) fn folded(text: &str) -> String {
         .chars()
         .filter(|c| c.is_whitespace() || !is_noise(*c))
         .collect();
-    printable.split_whitespace().collect::<Vec<_>>().join(" ")
+    // a space that must not break a line is a typographer's choice, and stays
+    let breaks = |c: char| c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{202f}');
+    let words = printable.trim().split(breaks).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn is_noise(c: char) -> bool {
