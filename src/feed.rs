@@ -130,6 +130,21 @@ pub struct Attachment {
     pub length: u64,
     /// Its MIME type.
     pub mime: String,
+    /// How long it plays, in seconds, if that is known.
+    pub seconds: Option<u32>,
+}
+
+/// What a picture or a sound says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Media {
+    /// Its MIME type.
+    pub mime: Option<String>,
+    /// In pixels.
+    pub width: Option<u32>,
+    /// In pixels.
+    pub height: Option<u32>,
+    /// How long it plays.
+    pub seconds: Option<u32>,
 }
 
 /// An image that stands for an item.
@@ -139,6 +154,8 @@ pub struct Image {
     pub url: String,
     /// Its MIME type, if it is known.
     pub mime: Option<String>,
+    /// Width and height in pixels, if they are known.
+    pub size: Option<(u32, u32)>,
 }
 
 /// One entry as a feed shows it.

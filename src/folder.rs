@@ -14,7 +14,10 @@ use chrono::{DateTime, Utc};
 
 use crate::problem::Problem;
 
+mod media;
 mod name;
+
+pub use media::media;
 
 use name::{Class, classify};
 

@@ -1,7 +1,7 @@
 //! One entry, rendered: its clean HTML, its summary, where its references lead. What feeds and pages are made of.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
 
@@ -9,7 +9,7 @@ use crate::article::words::cut;
 use crate::article::template::{self, Why};
 use crate::article::{Article, Markup, TitleFrom, markdown, text};
 use crate::catalogue::{Catalogue, Entry};
-use crate::feed::{Attachment, Image, Item};
+use crate::feed::{Attachment, Image, Item, Media};
 use crate::html::{self, Surroundings};
 use crate::link::{self, Assets, Resolver};
 use crate::problem::Problem;
@@ -34,7 +34,13 @@ pub struct Fragment {
 
 /// Renders the entry at `index` of the catalogue.
 #[must_use]
-pub fn render(index: usize, catalogue: &Catalogue, site: &Site, assets: &Assets) -> Fragment {
+pub fn render(
+    index: usize,
+    catalogue: &Catalogue,
+    site: &Site,
+    assets: &Assets,
+    media: &MediaFiles,
+) -> Fragment {
     let entry = &catalogue.entries()[index];
     let article = &entry.article;
     let link = catalogue.link(index).to_owned();
@@ -80,8 +86,8 @@ pub fn render(index: usize, catalogue: &Catalogue, site: &Site, assets: &Assets)
             .language
             .clone()
             .filter(|language| *language != site.language),
-        image: image(article, &resolver),
-        attachments: attachments(article, &resolver, assets, &mut problems),
+        image: image(article, &resolver, media),
+        attachments: attachments(article, &resolver, assets, media, &mut problems),
         html,
         link,
     };
@@ -223,18 +229,36 @@ fn stand_in(text: &str, article: &Article) -> String {
     }
 }
 
-fn image(article: &Article, resolver: &Resolver<'_>) -> Option<Image> {
-    let url = resolver
-        .resolve(article.image.as_deref()?)
-        .and_then(|url| link::canonical(&url))?;
-    let mime = mime(&url).filter(|mime| mime.starts_with("image/"));
-    Some(Image { url, mime })
+/// What the files say of themselves that articles have as pictures or play, by their paths.
+pub type MediaFiles = BTreeMap<String, Media>;
+
+/// The files that an article has as its picture or plays, as far as they lie in the folder.
+#[must_use]
+pub fn media_files(index: usize, catalogue: &Catalogue, site: &Site, assets: &Assets) -> Vec<String> {
+    let article = &catalogue.entries()[index].article;
+    let references = article.image.iter().chain(article.enclosures.iter().map(|enclosure| &enclosure.href));
+    let resolver = Resolver::new(site, catalogue, assets, &article.path, &site.base);
+    references.filter_map(|reference| resolver.asset(reference)).collect()
+}
+
+fn image(article: &Article, resolver: &Resolver<'_>, media: &MediaFiles) -> Option<Image> {
+    let reference = article.image.as_deref()?;
+    let url = resolver.resolve(reference).and_then(|url| link::canonical(&url))?;
+    let file = resolver.asset(reference).and_then(|path| media.get(&path));
+    let own = file.and_then(|file| file.mime.clone());
+    let mime = own.or_else(|| mime(&url)).filter(|mime| mime.starts_with("image/"));
+    Some(Image {
+        url,
+        mime,
+        size: file.and_then(|file| file.width.zip(file.height)),
+    })
 }
 
 fn attachments(
     article: &Article,
     resolver: &Resolver<'_>,
     assets: &Assets,
+    media: &MediaFiles,
     problems: &mut Vec<Problem>,
 ) -> Vec<Attachment> {
     let mut found = Vec::new();
@@ -245,9 +269,9 @@ fn attachments(
         else {
             continue;
         };
-        let on_disk = resolver
-            .asset(&enclosure.href)
-            .and_then(|path| assets.get(&path).copied());
+        let path = resolver.asset(&enclosure.href);
+        let on_disk = path.as_ref().and_then(|path| assets.get(path).copied());
+        let file = path.as_ref().and_then(|path| media.get(path));
         let length = on_disk.or(enclosure.length).unwrap_or_else(|| {
             let what = format!(
                 "the length of the enclosure `{}` is unknown",
@@ -257,10 +281,12 @@ fn attachments(
             problems.push(Problem::warning(&article.path, what).remedy(remedy));
             0
         });
-        let mime = enclosure.mime.clone().or_else(|| mime(&url));
+        let own = file.and_then(|file| file.mime.clone());
+        let mime = enclosure.mime.clone().or(own).or_else(|| mime(&url));
         found.push(Attachment {
             url,
             length,
+            seconds: file.and_then(|file| file.seconds),
             mime: mime.unwrap_or_else(|| "application/octet-stream".to_owned()),
         });
     }

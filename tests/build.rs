@@ -265,7 +265,8 @@ fn a_wrong_configuration_is_refused_with_its_line_and_a_remedy() {
             "permalink = \"/:slag/\"\n",
             "`:slag` is no part of a permalink",
         ),
-        ("permalink = \"hugo\"\n", "is not built yet"),
+        ("permalink = \"hogu\"\n", "`hogu` is neither a pattern nor a generator that is known"),
+        ("encoding = \"utf-17\"\n", "tidings.toml:1: `encoding`: `utf-17` is no encoding"),
         (
             "hubs = [\"https://hub.example/\"]\n",
             "`hubs` is not built yet",
@@ -274,12 +275,37 @@ fn a_wrong_configuration_is_refused_with_its_line_and_a_remedy() {
             "feeds = \"s3://bucket/x\"\n",
             "a bucket in `feeds` is not built yet",
         ),
-        ("[[feed]]\nname = \"x\"\n", "`feed` is not built yet"),
+        ("[[feed]]\ntitle = \"x\"\n", "tidings.toml:1: `feed`: a feed has no `name`"),
+        (
+            "[[feed]]\nname = \"x\"\n[[feed]]\nname = \"X\"\n",
+            "tidings.toml:3: `feed`: two feeds are called `X`",
+        ),
+        (
+            "[[feed]]\nname = \"tags/x\"\n",
+            "`tags/x` is in the way of what is published at `/tags`",
+        ),
+        ("[[feed]]\nname = \"a b\"\n", "cannot stand in a URL"),
+        (
+            "[[feed]]\nname = \"x\"\ntag = [\"y\"]\n",
+            "tidings.toml:3: the key `tag` is unknown in `[feed]`; do you mean `tags`?",
+        ),
+        (
+            "[[feed]]\nname = \"x\"\ntags = { some = [\"y\"] }\n",
+            "tidings.toml:3: the key `some` is unknown in `[feed.tags]`",
+        ),
+        (
+            "[[feed]]\nname = \"x\"\nlimit = \"y\"\n",
+            "tidings.toml:",
+        ),
+        ("[[feed]]\nname = \"x\"\nafter = \"soon\"\n", "`after`: `soon` is no date"),
         (
             "[podcast]\ncategory = \"x\"\n",
             "`podcast` is not built yet",
         ),
-        ("[defaults]\nby = [\"tag\"]\n", "`by` is not built yet"),
+        (
+            "[defaults]\nby = [\"topic\"]\n",
+            "tidings.toml:2: `by`: `topic` is nothing that articles are sorted by",
+        ),
         ("[defaults]\nlimit = 0\n", "shows at least one entry"),
         (
             "[defaults]\ncontent = \"all\"\n",

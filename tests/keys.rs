@@ -20,6 +20,7 @@ fn read(path: &str, bytes: &[u8]) -> (Outcome, Vec<String>) {
         url: None,
     };
     let dialect = Dialect {
+        encoding: None,
         zone: chrono_tz::Europe::Berlin,
         authors: BTreeMap::from([("ann".to_owned(), ann)]),
     };

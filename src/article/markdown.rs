@@ -185,7 +185,7 @@ thread_local! {
 }
 
 /// Runs `work`; a panic becomes its message, and is not printed. The hook is the process's, so it asks the thread.
-fn silenced<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn silenced<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = panic::take_hook();

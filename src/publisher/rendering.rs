@@ -173,11 +173,18 @@ fn fragments(
     folder: &Folder,
     progress: &dyn Progress,
 ) -> Fragments {
+    let wanted: BTreeSet<String> =
+        shown.par_iter().flat_map_iter(|index| fragment::media_files(*index, catalogue, site, &folder.assets)).collect();
+    let media = wanted.into_par_iter().filter_map(|path| {
+        let media = crate::folder::media(folder.places.get(&path)?);
+        Some((path, media))
+    });
+    let media = media.collect();
     progress.stage("rendering", shown.len());
     shown
         .par_iter()
         .map(|index| {
-            let fragment = fragment::render(*index, catalogue, site, &folder.assets);
+            let fragment = fragment::render(*index, catalogue, site, &folder.assets, &media);
             progress.step();
             (*index, fragment)
         })

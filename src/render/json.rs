@@ -66,6 +66,8 @@ struct Attachment<'a> {
     mime_type: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     size_in_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_in_seconds: Option<u32>,
 }
 
 /// Writes the document.
@@ -122,6 +124,7 @@ fn item(item: &feed::Item, content: Content) -> Item<'_> {
             .map(|attachment| Attachment {
                 url: &attachment.url,
                 mime_type: &attachment.mime,
+                duration_in_seconds: attachment.seconds,
                 size_in_bytes: (attachment.length > 0).then_some(attachment.length),
             })
             .collect(),

@@ -51,6 +51,10 @@ pub(super) fn media(item: &Item) -> Vec<(&'static str, BTreeMap<String, String>)
     if let Some(mime) = &image.mime {
         content.insert("type".to_owned(), mime.clone());
     }
+    if let Some((width, height)) = image.size {
+        content.insert("width".to_owned(), width.to_string());
+        content.insert("height".to_owned(), height.to_string());
+    }
     vec![("content", content), ("thumbnail", BTreeMap::from([url]))]
 }
 
