@@ -1,6 +1,7 @@
 //! A feed: which entries it shows, and what it says of itself. One model for all formats.
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -181,8 +182,8 @@ pub struct Item {
     pub tags: Vec<String>,
     /// Plain text; empty if the article has no words.
     pub summary: String,
-    /// Clean HTML; empty if the article has no text.
-    pub html: String,
+    /// Clean HTML; empty if the article has no text. Many feeds share it.
+    pub html: Arc<str>,
     /// A language tag, where it differs from the feed's.
     pub language: Option<String>,
     /// An image that stands for it.

@@ -88,7 +88,7 @@ pub fn render(
             .filter(|language| *language != site.language),
         image: image(article, &resolver, media),
         attachments: attachments(article, &resolver, assets, media, &mut problems),
-        html,
+        html: html.into(),
         link,
     };
     Fragment {

@@ -64,6 +64,7 @@ pub(super) fn write(feed: &Feed) -> Result<Vec<u8>, Error> {
         indent_size: None,
     };
     let mut written = document.write_with_config(written, config)?;
+    drop(document);
     written.push(b'\n');
     Ok(written)
 }

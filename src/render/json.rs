@@ -1,5 +1,7 @@
 //! JSON Feed 1.1.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -41,7 +43,7 @@ struct Item<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    content_html: Option<String>,
+    content_html: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,7 +98,7 @@ pub(super) fn write(feed: &feed::Feed) -> Result<Vec<u8>, serde_json::Error> {
 
 fn item(item: &feed::Item, content: Content) -> Item<'_> {
     let html = (content != Content::Summary && !item.html.is_empty())
-        .then(|| text(&item.html).into_owned());
+        .then(|| text(&item.html));
     let summary = (!item.summary.is_empty()).then(|| text(&item.summary).into_owned());
     // one of the two contents must be there (JSON Feed 1.1, items)
     let (content_text, summary) = match (&html, content) {

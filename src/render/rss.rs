@@ -65,6 +65,8 @@ pub(super) fn write(feed: &Feed) -> Result<Vec<u8>, rss::Error> {
             + 2048,
     );
     let body = channel.write_to(Vec::with_capacity(written.capacity()))?;
+    // a feed may be large, and it is held twice as it is
+    drop(channel);
     append_with_plain_titles(&mut written, &body);
     written.push(b'\n');
     Ok(written)
