@@ -26,6 +26,7 @@ pub mod words;
 
 pub use date::Date;
 use keys::Keys;
+pub use keys::Origin;
 pub use section::{Section, section};
 
 /// A file as it was read.
@@ -156,6 +157,8 @@ pub struct Article {
     pub expires: Option<Date>,
     /// Whether the article is for the public.
     pub visibility: Visibility,
+    /// Why, if it is not, or not wholly.
+    pub why: Option<String>,
     /// The article's own URL as declared (`url`, `permalink`, `path`, or a `link` or `canonical`
     /// that leads to our own host is found out later): absolute, root-relative or relative.
     pub url: Option<String>,
@@ -207,21 +210,52 @@ pub enum Outcome {
 /// Never panics and never fails as a whole: what cannot be understood is a [`Problem`] with a line.
 #[must_use]
 pub fn parse(source: Source<'_>, dialect: &Dialect) -> (Outcome, Vec<Problem>) {
+    let reading = read(source, dialect);
+    (reading.outcome, reading.problems)
+}
+
+/// What one file says, and why it was understood so.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What is wrong with it.
+    pub problems: Vec<Problem>,
+    /// Which keys of its head gave what.
+    pub origins: Vec<Origin>,
+    /// Every key of its head, without case, `-` and `_`, with its line.
+    pub keys: Vec<(String, u32)>,
+}
+
+impl Reading {
+    fn of(outcome: Outcome, problems: Vec<Problem>) -> Self {
+        Self {
+            outcome,
+            problems,
+            origins: Vec::new(),
+            keys: Vec::new(),
+        }
+    }
+}
+
+/// Understands one file as [`parse`] does, and tells how.
+#[must_use]
+pub fn read(source: Source<'_>, dialect: &Dialect) -> Reading {
     let path = source.path;
     let text = match decode::decode(path, source.bytes, dialect.encoding) {
         Ok(text) => text,
-        Err(problem) => return (Outcome::Broken, vec![problem]),
+        Err(problem) => return Reading::of(Outcome::Broken, vec![problem]),
     };
     if text.trim().is_empty() {
-        return (Outcome::Empty, Vec::new());
+        return Reading::of(Outcome::Empty, Vec::new());
     }
     let markup = Markup::of(path);
     let parts = match front_matter::read(path, &text, markup) {
         Ok(parts) => parts,
-        Err(problem) => return (Outcome::Broken, vec![problem]),
+        Err(problem) => return Reading::of(Outcome::Broken, vec![problem]),
     };
     if let Some(problem) = redirect(path, &parts) {
-        return (Outcome::Other, vec![problem]);
+        return Reading::of(Outcome::Other, vec![problem]);
     }
     let (head, line, start) = (parts.head, parts.line, text.len() - parts.body.len());
     let mut keys = Keys {
@@ -229,6 +263,7 @@ pub fn parse(source: Source<'_>, dialect: &Dialect) -> (Outcome, Vec<Problem>) {
         head: &head,
         dialect,
         problems: Vec::new(),
+        origins: Vec::new(),
     };
     let body = Body {
         markup,
@@ -237,12 +272,17 @@ pub fn parse(source: Source<'_>, dialect: &Dialect) -> (Outcome, Vec<Problem>) {
         line,
     };
     let article = article(&mut keys, body);
-    (
-        article.map_or(Outcome::Broken, |article| {
+    let Keys {
+        problems, origins, ..
+    } = keys;
+    Reading {
+        outcome: article.map_or(Outcome::Broken, |article| {
             Outcome::Article(Box::new(article))
         }),
-        keys.problems,
-    )
+        problems,
+        origins,
+        keys: head.entries.into_iter().map(|(key, line, _)| (key, line)).collect(),
+    }
 }
 
 /// A file without text that only leads elsewhere.
@@ -276,6 +316,8 @@ fn article(keys: &mut Keys<'_>, mut body: Body) -> Option<Article> {
         None => title::find(keys.path, page_title, &mut body),
     };
     let visibility = keys.visibility()?;
+    let why = keys.origins.last().filter(|origin| origin.what == "state");
+    let why = why.map(|origin| format!("`{}` in line {}", origin.key, origin.line));
     Some(Article {
         path: keys.path.to_owned(),
         id: keys.id(),
@@ -284,6 +326,7 @@ fn article(keys: &mut Keys<'_>, mut body: Body) -> Option<Article> {
         updated: keys.updated(),
         expires: keys.expires(),
         visibility,
+        why,
         url: keys.url(),
         slug: keys.slug(),
         canonical: keys.canonical(),

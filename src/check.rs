@@ -60,6 +60,54 @@ pub fn check(kind: Kind, bytes: &[u8], place: Place<'_>) -> Vec<Finding> {
     findings.found
 }
 
+/// What a document is, by how it begins; `None` if it is no feed.
+#[must_use]
+pub fn kind(bytes: &[u8]) -> Option<Kind> {
+    let text = String::from_utf8_lossy(bytes);
+    let start = text.trim_start_matches('\u{feff}').trim_start();
+    if start.starts_with('{') {
+        return Some(Kind::Json);
+    }
+    // the first element: what stands before it are declarations and comments
+    let mut rest = start;
+    loop {
+        let at = rest.find('<')?;
+        rest = &rest[at + 1..];
+        if let Some(comment) = rest.strip_prefix("!--") {
+            rest = &comment[comment.find("-->")? + 3..];
+        } else if rest.starts_with(['?', '!']) {
+            rest = &rest[rest.find('>')? + 1..];
+        } else {
+            break;
+        }
+    }
+    let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '>' | '/'))?;
+    let name = rest[..end].rsplit(':').next()?;
+    match name {
+        "rss" => Some(Kind::Rss),
+        "feed" => Some(Kind::Atom),
+        "opml" => Some(Kind::Opml),
+        _ => None,
+    }
+}
+
+/// The address at which a document says that it is published: its `rel=self`, its `feed_url`.
+#[must_use]
+pub fn location(kind: Kind, bytes: &[u8]) -> Option<String> {
+    if kind == Kind::Json {
+        let feed: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+        return feed.get("feed_url")?.as_str().map(str::to_owned);
+    }
+    let depth = if kind == Kind::Rss { 3 } else { 2 };
+    let mut found = None;
+    xml::walk(bytes, depth, &mut Findings::default(), &mut |element, level, _| {
+        if level == depth && element.name == "atom:link" && element.attribute("rel") == Some("self") {
+            found = element.attribute("href").map(str::to_owned);
+        }
+    });
+    found
+}
+
 /// Collects findings, with the entry that is being looked at.
 #[derive(Debug, Default)]
 struct Findings {

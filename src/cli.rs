@@ -14,9 +14,14 @@ use crate::folder::Finished;
 use crate::problem::Problem;
 use crate::publisher::{Halt, Order, Publisher};
 
+mod check;
+mod explain;
+mod init;
+mod list;
 mod progress;
 mod report;
 mod serve;
+mod shell;
 
 use report::Report;
 
@@ -43,6 +48,13 @@ Exit codes:
   2  wrong usage or configuration
   5  it could not start";
 
+const CHECK_EXIT_CODES: &str = "\
+Exit codes:
+  0  nothing is wrong
+  2  wrong usage or configuration
+  3  something is wrong
+  5  a file or a server could not be read";
+
 /// Turns a folder of articles into valid RSS, Atom and JSON feeds, and serves them.
 ///
 /// Without a command it serves.
@@ -61,6 +73,19 @@ enum Command {
     /// Serve the feeds over HTTP, and make them anew whenever the folder changes
     #[command(after_help = SERVE_EXIT_CODES)]
     Serve(serve::Serve),
+    /// Write a tidings.toml for the folder that is here
+    Init(init::Init),
+    /// List each article as it is understood, with its state and why
+    List(list::List),
+    /// Tell of one article which key or rule gave which value
+    Explain(explain::Explain),
+    /// Check feeds: those in `feeds`, any file, or what a server answers
+    #[command(after_help = CHECK_EXIT_CODES)]
+    Check(check::Check),
+    /// Write a script that completes commands and options in a shell
+    Completions(shell::Completions),
+    /// Write the manual page
+    Man(shell::Man),
 }
 
 /// Which site it is about.
@@ -128,11 +153,17 @@ enum Format {
 pub fn run() -> ExitCode {
     let code = match Cli::try_parse() {
         Ok(Cli {
-            command: Some(Command::Build(build)),
-        }) => self::build(&build),
-        Ok(Cli {
-            command: Some(Command::Serve(serve)),
-        }) => serve::serve(&serve),
+            command: Some(command),
+        }) => match command {
+            Command::Build(build) => self::build(&build),
+            Command::Serve(serve) => serve::serve(&serve),
+            Command::Init(init) => init::init(&init),
+            Command::List(list) => list::list(&list),
+            Command::Explain(explain) => explain::explain(&explain),
+            Command::Check(check) => check::check(&check),
+            Command::Completions(completions) => shell::completions(&completions),
+            Command::Man(man) => shell::man(&man),
+        },
         Ok(Cli { command: None }) => serve::serve(&serve::Serve::default()),
         Err(error) => {
             // a closed pipe must not become a panic
@@ -285,6 +316,23 @@ fn now() -> Result<DateTime<Utc>, Problem> {
         )
         .remedy("unset it, or set it to `date +%s`")
     })
+}
+
+/// An order that only looks.
+fn look() -> Result<Order, Problem> {
+    Ok(Order {
+        now: now()?,
+        allow_shrink: true,
+        dry_run: true,
+        wait: Duration::ZERO,
+        clock,
+        finished: Finished::default(),
+    })
+}
+
+/// How many columns the terminal has.
+fn terminal_width() -> usize {
+    terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
 }
 
 /// Writes to standard output; a reader that went away is nobody's error.

@@ -1,6 +1,7 @@
 //! One entry, rendered: its clean HTML, its summary, where its references lead. What feeds and pages are made of.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
@@ -95,6 +96,60 @@ pub fn render(
         item,
         assets: resolver.used(),
         problems,
+    }
+}
+
+/// What became of the text of an entry on its way into feeds.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Before it was cleaned.
+    pub source: String,
+    /// As feeds have it.
+    pub clean: String,
+    /// Addresses that were made absolute, as written and as they are.
+    pub addresses: Vec<(String, String)>,
+    /// As feeds show it.
+    pub item: Item,
+    /// What the author should know.
+    pub problems: Vec<Problem>,
+}
+
+/// Renders the entry at `index` of the catalogue, and tells what was done to its text.
+#[must_use]
+pub fn account(index: usize, catalogue: &Catalogue, site: &Site, assets: &Assets) -> Account {
+    let fragment = render(index, catalogue, site, assets, &MediaFiles::new());
+    let entry = &catalogue.entries()[index];
+    let article = &entry.article;
+    let base = Url::parse(catalogue.link(index)).unwrap_or_else(|_| site.base.clone());
+    let resolver = Resolver::new(site, catalogue, assets, &article.path, &base);
+    let find = |name: &str| catalogue.find(name, &article.path).map(str::to_owned);
+    let template = template::Around {
+        find: &find,
+        base: site.base.as_str(),
+    };
+    let source = source_html(article, &template, &mut Vec::new());
+    let addresses = RefCell::new(Vec::new());
+    let resolve = |reference: &str| {
+        let url = resolver.resolve(reference)?;
+        let pair = (reference.to_owned(), url.clone());
+        if !addresses.borrow().contains(&pair) {
+            addresses.borrow_mut().push(pair);
+        }
+        Some(url)
+    };
+    let prefix = prefix(&entry.id);
+    let around = Surroundings {
+        base: &base,
+        prefix: &prefix,
+        resolve: &resolve,
+    };
+    let clean = html::clean(&source, &around);
+    Account {
+        source,
+        clean,
+        addresses: addresses.into_inner(),
+        item: fragment.item,
+        problems: fragment.problems,
     }
 }
 

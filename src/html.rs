@@ -13,6 +13,7 @@ mod tags;
 mod urls;
 
 pub use pieces::{content, first_heading, first_paragraph, text, without_heading};
+pub use pieces::census;
 pub use urls::references;
 
 /// What the pass needs to know of the article around the HTML.

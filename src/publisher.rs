@@ -19,8 +19,10 @@ mod books;
 mod gate;
 mod read;
 mod rendering;
+mod survey;
 
 use books::Books;
+pub use survey::{Listed, State as ArticleState, Survey};
 
 /// How far a build has come, for whoever looks on.
 pub trait Progress: Sync {
@@ -181,6 +183,14 @@ impl<'a> Publisher<'a> {
         // nobody waits for ten thousand articles to be forgotten
         rayon::spawn(move || drop((catalogue, folder, books)));
         Ok(turn)
+    }
+
+    /// Looks at every file as a turn would, and writes nothing.
+    ///
+    /// # Errors
+    /// If the folder or the ledger cannot be read.
+    pub fn survey(&self, order: &Order) -> Result<Survey, Halt> {
+        survey::survey(self.config, order, self.progress)
     }
 
     /// A run that only looks need not keep others waiting, and must not write a lock file.

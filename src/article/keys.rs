@@ -14,6 +14,19 @@ pub(super) struct Keys<'a> {
     pub(super) head: &'a Head,
     pub(super) dialect: &'a Dialect,
     pub(super) problems: Vec<Problem>,
+    /// Which keys gave something, in the order in which they were asked.
+    pub(super) origins: Vec<Origin>,
+}
+
+/// What of a head gave one value of an article.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// What it gave: `title`, `published` …
+    pub what: &'static str,
+    /// The key, without case, `-` and `_`.
+    pub key: String,
+    /// Its line in the file, from 1.
+    pub line: u32,
 }
 
 /// What stands between several values in one text.
@@ -65,8 +78,13 @@ impl Keys<'_> {
             .push(Problem::error(self.path, what).at(line).remedy(remedy));
     }
 
+    fn note(&mut self, what: &'static str, key: &str, line: u32) {
+        let key = key.trim_end_matches("[0]").to_owned();
+        self.origins.push(Origin { what, key, line });
+    }
+
     /// The first of `keys` that is present and is text.
-    fn text(&mut self, keys: &[&str]) -> Option<String> {
+    fn text(&mut self, what: &'static str, keys: &[&str]) -> Option<String> {
         for key in keys {
             let Some((line, value)) = self.head.get(key) else {
                 continue;
@@ -76,7 +94,10 @@ impl Keys<'_> {
                 .map(|text| folded(&text))
                 .filter(|text| !text.is_empty())
             {
-                Some(text) => return Some(text),
+                Some(text) => {
+                    self.note(what, key, line);
+                    return Some(text);
+                }
                 None if matches!(value, Value::List(_) | Value::Map(_)) => {
                     let what = format!("`{key}` is {} where text is expected", value.kind());
                     self.wrong(line, what, "write one text; the key is ignored");
@@ -88,15 +109,15 @@ impl Keys<'_> {
     }
 
     pub(super) fn id(&mut self) -> Option<String> {
-        self.text(&["id", "guid", "uuid"])
+        self.text("id", &["id", "guid", "uuid"])
     }
 
     pub(super) fn title(&mut self) -> Option<String> {
-        self.text(&["title", "newstitle", "linktitle"])
+        self.text("title", &["title", "newstitle", "linktitle"])
     }
 
     pub(super) fn published(&mut self) -> Option<Date> {
-        let declared = self.date(&PUBLISHED).or_else(|| self.date(&["<time>"]));
+        let declared = self.date("published", &PUBLISHED).or_else(|| self.date("published", &["<time>"]));
         let in_url = |keys: &Self| {
             let url = ["path", "permalink", "url"]
                 .iter()
@@ -109,14 +130,14 @@ impl Keys<'_> {
     }
 
     pub(super) fn updated(&mut self) -> Option<Date> {
-        self.date(&UPDATED)
+        self.date("updated", &UPDATED)
     }
 
     pub(super) fn expires(&mut self) -> Option<Date> {
-        self.date(&EXPIRES)
+        self.date("expires", &EXPIRES)
     }
 
-    fn date(&mut self, keys: &[&str]) -> Option<Date> {
+    fn date(&mut self, what: &'static str, keys: &[&str]) -> Option<Date> {
         for key in keys {
             let Some((line, value)) = self.head.get(key) else {
                 continue;
@@ -135,10 +156,13 @@ impl Keys<'_> {
                 continue;
             }
             match date::parse(&text, self.dialect.zone) {
-                Ok(date) => return Some(date),
+                Ok(date) => {
+                    self.note(what, key, line);
+                    return Some(date);
+                }
                 Err(message) => {
-                    let (what, remedy) = message.split_once("; ").unwrap_or((&message, ""));
-                    self.wrong(line, format!("`{key}`: {what}"), remedy);
+                    let (wrong, remedy) = message.split_once("; ").unwrap_or((&message, ""));
+                    self.wrong(line, format!("`{key}`: {wrong}"), remedy);
                 }
             }
         }
@@ -160,7 +184,12 @@ impl Keys<'_> {
                 continue;
             };
             match switch(value) {
-                Some(value) => draft |= value == means,
+                Some(value) => {
+                    if value == means {
+                        self.note("state", key, line);
+                    }
+                    draft |= value == means;
+                }
                 // a date, read elsewhere
                 None if key == "published"
                     && value
@@ -185,11 +214,16 @@ impl Keys<'_> {
         }
         // Eleventy: no page is written
         let unwritten = |(_, value): (u32, &Value)| *value == Value::Bool(false);
-        draft |= self.head.get("permalink").is_some_and(unwritten);
-        if let Some((_, value)) = self.head.get("status") {
+        if let Some((line, _)) = self.head.get("permalink").filter(|found| unwritten(*found)) {
+            self.note("state", "permalink", line);
+            draft = true;
+        }
+        if let Some((line, value)) = self.head.get("status") {
             let status = value.text().unwrap_or_default().to_lowercase();
-            draft |=
-                ["draft", "private", "hidden", "skip", "pending", "trash"].contains(&status.trim());
+            if ["draft", "private", "hidden", "skip", "pending", "trash"].contains(&status.trim()) {
+                self.note("state", "status", line);
+                draft = true;
+            }
         }
         clear.then(|| {
             if draft {
@@ -213,10 +247,12 @@ impl Keys<'_> {
             ("includeinfeeds", false),
             ("eleventyexcludefromcollections", true),
         ];
-        let out = switches.iter().any(|(key, means)| {
-            self.head.get(key).and_then(|(_, value)| switch(value)) == Some(*means)
+        let out = switches.iter().find_map(|(key, means)| {
+            let (line, value) = self.head.get(key)?;
+            (switch(value) == Some(*means)).then_some((*key, line))
         });
-        if out {
+        if let Some((key, line)) = out {
+            self.note("state", key, line);
             Visibility::PageOnly
         } else {
             Visibility::Public
@@ -225,11 +261,11 @@ impl Keys<'_> {
 
     /// Zola's `path` names the folder of a page.
     pub(super) fn url(&mut self) -> Option<String> {
-        let declared = self.text(&["url", "permalink"]);
+        let declared = self.text("url", &["url", "permalink"]);
         let declared = declared.filter(|url| !matches!(url.as_str(), "true" | "false"));
         let declared = declared.and_then(|url| self.filled(url));
         let url = declared.or_else(|| {
-            let path = self.text(&["path"])?;
+            let path = self.text("url", &["path"])?;
             Some(
                 if path.ends_with('/') || path.to_ascii_lowercase().ends_with(".html") {
                     path
@@ -280,21 +316,21 @@ impl Keys<'_> {
     }
 
     pub(super) fn slug(&mut self) -> Option<String> {
-        self.text(&["slug"])
+        self.text("slug", &["slug"])
     }
 
     pub(super) fn canonical(&mut self) -> Option<String> {
-        let canonical = self.text(&["canonicalurl", "canonical"]);
+        let canonical = self.text("canonical", &["canonicalurl", "canonical"]);
         canonical.filter(|url| self.is_safe("canonical_url", url))
     }
 
     pub(super) fn link(&mut self) -> Option<String> {
-        let link = self.text(&["link"]);
+        let link = self.text("link", &["link"]);
         link.filter(|url| self.is_safe("link", url))
     }
 
     pub(super) fn external_url(&mut self) -> Option<String> {
-        let url = self.text(&["externalurl", "linkurl", "linkto"])?;
+        let url = self.text("external", &["externalurl", "linkurl", "linkto"])?;
         if web(&url) {
             return Some(url);
         }
@@ -331,7 +367,7 @@ impl Keys<'_> {
     }
 
     pub(super) fn aliases(&mut self) -> Vec<String> {
-        self.list(&["aliases", "redirectfrom", "alias"], Separators::None)
+        self.list("aliases", &["aliases", "redirectfrom", "alias"], Separators::None)
     }
 
     pub(super) fn tags(&mut self) -> Vec<String> {
@@ -356,23 +392,24 @@ impl Keys<'_> {
     }
 
     /// Jekyll's plural keys hold words with spaces between them, if there are no commas.
-    fn terms(&mut self, plural: &str, others: &[&str]) -> Vec<String> {
+    fn terms(&mut self, plural: &'static str, others: &[&str]) -> Vec<String> {
         let spaced = self.head.get(plural).is_some();
         if spaced {
-            self.list(&[plural], Separators::CommasOrSpaces)
+            self.list(plural, &[plural], Separators::CommasOrSpaces)
         } else {
-            self.list(others, Separators::Commas)
+            self.list(plural, others, Separators::Commas)
         }
     }
 
     /// A list, or text with commas; each once, none empty.
-    fn list(&mut self, keys: &[&str], separators: Separators) -> Vec<String> {
+    fn list(&mut self, what: &'static str, keys: &[&str], separators: Separators) -> Vec<String> {
         let Some((key, line, value)) = keys
             .iter()
             .find_map(|key| self.head.get(key).map(|(line, value)| (key, line, value)))
         else {
             return Vec::new();
         };
+        self.note(what, key, line);
         let mut seen = BTreeSet::new();
         let mut found = Vec::new();
         let mut take = |text: &str| {
@@ -433,6 +470,7 @@ impl Keys<'_> {
             Value::List(list) => list.as_slice(),
             value => std::slice::from_ref(value),
         };
+        self.note("authors", key, line);
         let mut people: Vec<Person> = Vec::new();
         for value in values.iter().filter(|value| **value != Value::Null) {
             match self.person(value) {
@@ -494,16 +532,16 @@ impl Keys<'_> {
     }
 
     pub(super) fn summary(&mut self) -> Option<String> {
-        self.text(&["summary", "excerpt", "description", "intro", "subtitle"])
+        self.text("summary", &["summary", "excerpt", "description", "intro", "subtitle"])
     }
 
     pub(super) fn image(&mut self) -> Option<String> {
         let extra = IMAGE.map(|key| format!("extra.{key}"));
-        IMAGE
+        let found = IMAGE
             .into_iter()
             .chain(extra.iter().map(String::as_str))
             .find_map(|key| {
-                let value = self.head.get(key)?.1;
+                let (line, value) = self.head.get(key)?;
                 let value = match value {
                     Value::List(list) => list.first()?,
                     value => value,
@@ -516,8 +554,11 @@ impl Keys<'_> {
                     _ => None,
                 })?;
                 let found = found.trim();
-                (!found.is_empty() && is_reference(found)).then(|| found.to_owned())
-            })
+                (!found.is_empty() && is_reference(found)).then(|| (key.to_owned(), line, found.to_owned()))
+            });
+        let (key, line, found) = found?;
+        self.note("image", &key, line);
+        Some(found)
     }
 
     pub(super) fn enclosures(&mut self) -> Vec<Enclosure> {
@@ -531,6 +572,7 @@ impl Keys<'_> {
             Value::List(list) => list.as_slice(),
             value => std::slice::from_ref(value),
         };
+        self.note("enclosures", key, line);
         let found: Vec<Enclosure> = values.iter().filter_map(enclosure).collect();
         if found.len() < values.len() {
             let what = format!("`{key}` holds {} without an address", value.kind());
@@ -556,6 +598,7 @@ impl Keys<'_> {
             };
             let text = value.text();
             if let Some(tag) = text.as_deref().and_then(language::tag) {
+                self.note("language", key, line);
                 return Some(tag);
             }
             let shown = text.map_or_else(|| value.kind().to_owned(), |text| format!("`{text}`"));

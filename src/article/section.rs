@@ -40,6 +40,7 @@ pub fn section(source: Source<'_>, dialect: &Dialect) -> (Section, Vec<Problem>)
         head: &head,
         dialect,
         problems: Vec::new(),
+        origins: Vec::new(),
     };
     let section = Section {
         title: keys.title(),

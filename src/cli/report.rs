@@ -125,6 +125,18 @@ impl Report {
         .to_string()
     }
 
+    /// One line below the name of a feed; without a level all is well.
+    pub(super) fn remark(&self, level: Option<Level>, text: &str) {
+        let (start, end) = match (self.colour && self.terminal, level) {
+            (false, _) => ("", ""),
+            (true, None) => ("\x1b[1;32m", "\x1b[0m"),
+            (true, Some(Level::Error)) => ("\x1b[1;31m", "\x1b[0m"),
+            (true, Some(_)) => ("\x1b[1;33m", "\x1b[0m"),
+        };
+        let word = level.map_or_else(|| "ok".to_owned(), |level| level.to_string());
+        say(&format!("  {start}{word:8}{end} {text}"));
+    }
+
     fn problem(&self, problem: &Problem) {
         self.line(problem.level, &problem.to_string());
     }

@@ -1,6 +1,7 @@
 //! Parts of a text: its words, its first paragraph, its heading; and of a page the part that is the article.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
@@ -44,6 +45,33 @@ pub(super) fn paragraph(text: &str) -> String {
         escaped
     } else {
         format!("<p>{escaped}</p>")
+    }
+}
+
+/// How often each element (`<p>`) and each attribute (`style=`) stands in `html`.
+#[must_use]
+pub fn census(html: &str) -> BTreeMap<String, usize> {
+    tokenise(html, Census::default()).0.into_inner()
+}
+
+#[derive(Default)]
+struct Census(RefCell<BTreeMap<String, usize>>);
+
+impl TokenSink for Census {
+    type Handle = ();
+
+    fn process_token(&self, token: Token, _: u64) -> TokenSinkResult<()> {
+        if let Token::TagToken(tag) = token
+            && tag.kind == TagKind::StartTag
+        {
+            let mut found = self.0.borrow_mut();
+            *found.entry(format!("<{}>", tag.name)).or_default() += 1;
+            for attribute in &tag.attrs {
+                *found.entry(format!("{}=", attribute.name.local)).or_default() += 1;
+            }
+            return inside(&tag.name);
+        }
+        TokenSinkResult::Continue
     }
 }
 

@@ -408,6 +408,7 @@ fn article(entry: &PublishedEntry, path: &str, digest: &str, config: &Config) ->
         updated: None,
         expires: None,
         visibility: Visibility::Public,
+        why: None,
         url: entry.link.clone(),
         slug: None,
         canonical: None,

@@ -27,6 +27,10 @@ pub(super) struct Folder {
     pub(super) lost: Vec<Lost>,
     /// Articles that only a published feed still had: there is no source of theirs to keep.
     pub(super) resurrected: BTreeSet<String>,
+    /// Articles that their authors keep back.
+    pub(super) hidden: Vec<Hidden>,
+    /// Paths of files that only lead elsewhere.
+    pub(super) redirects: Vec<String>,
     /// Folders that cannot be listed.
     pub(super) closed: Vec<String>,
     /// What `_index.md` says of the folders that have one, by their paths.
@@ -41,6 +45,13 @@ pub(super) struct Folder {
     pub(super) fingerprint: Option<Fingerprint>,
     /// What is wrong.
     pub(super) problems: Vec<Problem>,
+}
+
+/// An article that is not for the public, and why.
+#[derive(Debug, Clone)]
+pub(super) struct Hidden {
+    pub(super) article: Article,
+    pub(super) why: String,
 }
 
 /// An article without any version that can be published from the folder or the state.
@@ -224,16 +235,28 @@ fn take(folder: &mut Folder, parsed: Parsed, config: &Config, state: &State) {
     } = parsed;
     folder.problems.extend(problems);
     match outcome {
-        Outcome::Other => {}
+        Outcome::Other => folder.redirects.push(path),
         Outcome::Article(mut article) => {
-            let draft = draft || folder.around(&path).any(|section| section.draft);
             folder.lend_language(&mut article);
+            let why = if article.visibility == Visibility::Draft {
+                Some(article.why.clone().unwrap_or_default())
+            } else if draft {
+                Some("lies in a folder `_drafts`".to_owned())
+            } else if folder.around(&path).any(|section| section.draft) {
+                Some("the `_index.md` of its folder is a draft".to_owned())
+            } else {
+                None
+            };
             folder.present.insert(path);
-            if article.visibility != Visibility::Draft && !draft {
-                folder.candidates.push(Candidate {
+            match why {
+                Some(why) => folder.hidden.push(Hidden {
+                    article: *article,
+                    why,
+                }),
+                None => folder.candidates.push(Candidate {
                     article: *article,
                     modified,
-                });
+                }),
             }
         }
         Outcome::Broken | Outcome::Empty => {

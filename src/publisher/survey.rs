@@ -1,0 +1,228 @@
+//! Every file of the folder as it is understood, and why it is, or is not, where readers see it. Writes nothing.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::books::Books;
+use super::read::{self, Folder, Hidden};
+use super::{Catalogue, Config, Halt, Order, Problem, Progress};
+use crate::article::Article;
+use crate::catalogue::Entry;
+use crate::problem::Level;
+use crate::state::State as Kept;
+
+/// What readers see of an article.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It is in feeds.
+    Public,
+    /// It has a page, and is in no feed.
+    Unlisted,
+    /// It appears by itself.
+    Scheduled,
+    /// It went by itself.
+    Expired,
+    /// Its author keeps it back.
+    Draft,
+    /// It is a copy, or claims another article's id.
+    Held,
+    /// It cannot be understood, and no earlier version is left.
+    Broken,
+    /// It only leads elsewhere.
+    Redirect,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Public,
+        Self::Unlisted,
+        Self::Scheduled,
+        Self::Expired,
+        Self::Draft,
+        Self::Held,
+        Self::Broken,
+        Self::Redirect,
+    ];
+
+    /// In one word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Unlisted => "unlisted",
+            Self::Scheduled => "scheduled",
+            Self::Expired => "expired",
+            Self::Draft => "draft",
+            Self::Held => "held",
+            Self::Broken => "broken",
+            Self::Redirect => "redirect",
+        }
+    }
+}
+
+/// One file, as it is understood.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Listed {
+    /// Inside the articles folder.
+    pub path: String,
+    /// What readers see of it.
+    pub state: State,
+    /// Why; empty if there is nothing special.
+    pub why: String,
+    /// Its title, if it has one.
+    pub title: Option<String>,
+    /// The instant at which it was, or will be, published.
+    pub published: Option<DateTime<Utc>>,
+    /// When it last changed for readers.
+    pub updated: Option<DateTime<Utc>>,
+    /// By which readers know it.
+    pub id: Option<String>,
+    /// Where it is on the web.
+    pub link: Option<String>,
+}
+
+/// What a folder holds.
+pub struct Survey {
+    /// In the order of paths.
+    pub files: Vec<Listed>,
+    /// What is public.
+    pub catalogue: Catalogue,
+    /// What the author should know, with paths inside the folder.
+    pub problems: Vec<Problem>,
+    /// Every file that is no article: path → length in bytes.
+    pub assets: crate::link::Assets,
+}
+
+/// Looks at everything as a turn would.
+pub(super) fn survey(config: &Config, order: &Order, progress: &dyn Progress) -> Result<Survey, Halt> {
+    let state = Kept::load(&config.state());
+    let mut books = Books::open(config, state.clone())?;
+    let mut folder = read::folder(config, &state, order, progress)?;
+    books.mend(config, &mut folder);
+    let candidates = std::mem::take(&mut folder.candidates);
+    let offered: BTreeMap<String, Article> =
+        candidates.iter().map(|candidate| (candidate.article.path.clone(), candidate.article.clone())).collect();
+    let seen = books.ledger.observe(&folder.present, candidates, &config.site, order.now);
+    let catalogue = Catalogue::new(seen.entries, &config.site);
+    let mut problems = std::mem::take(&mut folder.problems);
+    problems.extend(seen.problems);
+    problems.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
+    let mut files: Vec<Listed> = Vec::new();
+    for (index, entry) in catalogue.entries().iter().enumerate() {
+        files.push(public(entry, catalogue.link(index), &problems));
+    }
+    let is_public = |path: &String| catalogue.link_of(path).is_some();
+    for (path, article) in offered.iter().filter(|(path, _)| !is_public(path)) {
+        files.push(withheld(path, article, config, order.now, &problems));
+    }
+    files.extend(std::mem::take(&mut folder.hidden).into_iter().map(|hidden| draft(hidden, config)));
+    files.extend(broken(&folder, &offered, &files, &problems));
+    files.extend(std::mem::take(&mut folder.redirects).into_iter().map(|path| Listed {
+        state: State::Redirect,
+        why: "only leads elsewhere".to_owned(),
+        ..bare(path)
+    }));
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(Survey {
+        files,
+        catalogue,
+        problems,
+        assets: folder.assets,
+    })
+}
+
+fn bare(path: String) -> Listed {
+    Listed {
+        path,
+        state: State::Broken,
+        why: String::new(),
+        title: None,
+        published: None,
+        updated: None,
+        id: None,
+        link: None,
+    }
+}
+
+fn public(entry: &Entry, link: &str, problems: &[Problem]) -> Listed {
+    let (state, mut why) = if entry.in_feeds() {
+        (State::Public, String::new())
+    } else {
+        (State::Unlisted, entry.article.why.clone().unwrap_or_default())
+    };
+    if let Some(kept) = problem(&entry.article.path, Level::Warning, problems).filter(|what| what.contains("last good version")) {
+        why = kept;
+    }
+    Listed {
+        path: entry.article.path.clone(),
+        state,
+        why,
+        title: title(&entry.article),
+        published: Some(entry.published),
+        updated: Some(entry.updated),
+        id: Some(entry.id.clone()),
+        link: Some(link.to_owned()),
+    }
+}
+
+/// For the public, if its dates and the others allowed it.
+fn withheld(path: &str, article: &Article, config: &Config, now: DateTime<Utc>, problems: &[Problem]) -> Listed {
+    let zone = config.site.zone;
+    let instant = |date: crate::article::Date| date.instant(zone, 0);
+    let said = |instant: DateTime<Utc>| instant.with_timezone(&zone).format("%Y-%m-%d %H:%M %Z").to_string();
+    let (published, expires) = (article.published.map(instant), article.expires.map(instant));
+    let (state, why) = match (published, expires) {
+        (Some(published), _) if published > now => (State::Scheduled, format!("appears on {}", said(published))),
+        (_, Some(expires)) if expires <= now => (State::Expired, format!("went on {}", said(expires))),
+        _ => {
+            let why = problem(path, Level::Error, problems).or_else(|| problem(path, Level::Warning, problems));
+            (State::Held, why.unwrap_or_default())
+        }
+    };
+    Listed {
+        state,
+        why,
+        title: title(article),
+        published,
+        ..bare(path.to_owned())
+    }
+}
+
+fn draft(hidden: Hidden, config: &Config) -> Listed {
+    Listed {
+        state: State::Draft,
+        why: hidden.why,
+        title: title(&hidden.article),
+        published: hidden.article.published.map(|date| date.instant(config.site.zone, 0)),
+        ..bare(hidden.article.path)
+    }
+}
+
+/// There, and nothing else.
+fn broken<'f>(
+    folder: &'f Folder,
+    offered: &'f BTreeMap<String, Article>,
+    files: &[Listed],
+    problems: &'f [Problem],
+) -> Vec<Listed> {
+    let known: std::collections::BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    let rest = folder.present.iter().filter(|path| !offered.contains_key(*path) && !known.contains(path.as_str()));
+    rest.map(|path| Listed {
+        why: problem(path, Level::Error, problems).unwrap_or_else(|| "is empty".to_owned()),
+        ..bare(path.clone())
+    })
+    .collect()
+}
+
+fn problem(path: &str, level: Level, problems: &[Problem]) -> Option<String> {
+    let found = problems.iter().find(|problem| problem.path == path && problem.level == level)?;
+    let line = found.line.map(|line| format!(" (line {line})"));
+    Some(format!("{}{}", found.what, line.unwrap_or_default()))
+}
+
+fn title(article: &Article) -> Option<String> {
+    article.title.as_ref().map(|title| title.text.clone())
+}
