@@ -27,6 +27,42 @@ pub struct Finding {
     pub what: String,
 }
 
+/// What the W3C Feed Validator calls a warning. Of our own documents it forbids publication nevertheless.
+const WARNINGS: [&str; 24] = [
+    "CharacterData",
+    "ContainsHTML",
+    "ContainsRelRef",
+    "ContainsUndeclaredHTML",
+    "DangerousStyleAttr",
+    "DuplicateDescriptionSemantics",
+    "DuplicateItemSemantics",
+    "DuplicateTitle",
+    "DuplicateUpdated",
+    "ImplausibleDate",
+    "MissingDescription",
+    "MissingGuid",
+    "MissingSelf",
+    "NeedDescriptionBeforeContent",
+    "NonCanonicalURI",
+    "NotBlank",
+    "NotHtml",
+    "SchemeNotIANARegistered",
+    "SecurityRisk",
+    "SecurityRiskAttr",
+    "SelfDoesntMatchLocation",
+    "ShouldIncludeExample",
+    "UriNotIri",
+    "UseZeroForUnknown",
+];
+
+impl Finding {
+    /// Whether readers will cope: the W3C Feed Validator only warns of it.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        !self.refuses || WARNINGS.contains(&self.rule)
+    }
+}
+
 /// Where a document will be published.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {

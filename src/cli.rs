@@ -109,9 +109,6 @@ struct Place {
     /// Where your pages are, such as /:year/:month/:slug/ [default: pages of tidings' own]
     #[arg(long, value_name = "PATTERN")]
     permalink: Option<String>,
-    /// Accept that more than half of the files are gone
-    #[arg(long)]
-    allow_shrink: bool,
 }
 
 #[derive(Debug, Args)]
@@ -122,6 +119,9 @@ struct Place {
 struct Build {
     #[command(flatten)]
     place: Place,
+    /// Accept that more than half of the files are gone
+    #[arg(long)]
+    allow_shrink: bool,
     /// Say nothing but errors
     #[arg(long, short, conflicts_with = "verbose")]
     quiet: bool,
@@ -202,7 +202,7 @@ fn build(args: &Build) -> u8 {
     let progress = progress::Bar::new(!args.quiet && std::io::stderr().is_terminal());
     let order = Order {
         now,
-        allow_shrink: args.place.allow_shrink,
+        allow_shrink: args.allow_shrink,
         dry_run: args.dry_run,
         wait: Duration::from_secs(args.wait),
         clock,

@@ -20,7 +20,7 @@ mod visit;
 pub(super) struct Check {
     /// Feeds, as files (`-`: standard input) or addresses [default: those in the folder of feeds]
     #[arg(value_name = "FILE|URL")]
-    feeds: Vec<String>,
+    what: Vec<String>,
     #[command(flatten)]
     place: Place,
     /// Count warnings as errors
@@ -79,7 +79,7 @@ impl Verdict {
             self.fine("valid: nothing that a validator would remark on");
         }
         for finding in findings {
-            let level = if finding.refuses { Level::Error } else { Level::Warning };
+            let level = if finding.is_warning() { Level::Warning } else { Level::Error };
             self.put(Some(level), said(&finding));
         }
     }
@@ -107,7 +107,7 @@ fn name(kind: Kind) -> &'static str {
 
 pub(super) fn check(args: &Check) -> u8 {
     let report = Report::new(false, false, args.strict, args.format == Format::Json);
-    let mut feeds = args.feeds.clone();
+    let mut feeds = args.what.clone();
     if feeds.is_empty() {
         match published(args) {
             Ok(found) => feeds = found,

@@ -27,6 +27,9 @@ use crate::watch::Wake;
 pub(super) struct Serve {
     #[command(flatten)]
     place: Place,
+    /// Accept that more than half of the files are gone
+    #[arg(long)]
+    allow_shrink: bool,
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -102,7 +105,7 @@ fn run(args: &Serve, config: &Config) -> Result<()> {
     let window = crank.window();
     if !crank.load() {
         // there is nothing to offer until the folder is read
-        crank.turn(clock().into(), args.place.allow_shrink);
+        crank.turn(clock().into(), args.allow_shrink);
         anyhow::ensure!(
             window.load().is_some(),
             "there is nothing to serve yet; what stands in the way is said above"
@@ -122,7 +125,7 @@ fn run(args: &Serve, config: &Config) -> Result<()> {
     };
     greet(config, &public, &admin);
     let turning = {
-        let (waker, allow_shrink) = (waker.clone(), args.place.allow_shrink);
+        let (waker, allow_shrink) = (waker.clone(), args.allow_shrink);
         std::thread::Builder::new()
             .name("publisher".to_owned())
             .spawn(move || crank.run(&wakes, &waker, allow_shrink))
