@@ -58,7 +58,7 @@ pub fn read(kind: Kind, bytes: &[u8]) -> Option<Published> {
             match element.name.as_str() {
                 "lastBuildDate" => feed.updated = rfc2822(&element.text),
                 "title" => feed.title = Some(element.text.clone()),
-                "description" => feed.description = Some(element.text.clone()),
+                "description" => feed.description = Some(crate::html::text(&element.text)),
                 _ => {}
             }
         }),

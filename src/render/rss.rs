@@ -32,7 +32,8 @@ pub(super) fn write(feed: &Feed) -> Result<Vec<u8>, rss::Error> {
     let channel = Channel {
         title: title.clone(),
         link: about.home.clone(),
-        description: text(&about.description).into_owned(),
+        // readers take a description for HTML
+        description: xml::escape(&text(&about.description)),
         language: Some(about.language.clone()),
         copyright: about
             .copyright
