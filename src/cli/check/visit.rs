@@ -3,7 +3,7 @@
 
 use flate2::read::GzDecoder;
 use http::header::{
-    ACCEPT_ENCODING, AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+    ACCEPT_ENCODING, AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, DATE, ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
     LOCATION, SERVER, VARY, VIA,
 };
 use http::{Method, StatusCode};
@@ -168,6 +168,10 @@ fn conditions(url: &str, answer: &Answer, verdict: &mut Verdict) -> bool {
                 verdict.warn(format!("asked again {how}, it is another document already: it changes with each request, or just did"));
                 held = false;
             }
+            // of what changed in this moment nobody can know whether it does so again (RFC 9110 §8.8.2.2)
+            StatusCode::OK if how.ends_with("`Last-Modified` alone") && is_young(answer) => {
+                verdict.fine("it changed a moment ago: until then its `Last-Modified` alone is not believed");
+            }
             status => {
                 verdict.wrong(format!("asked again {how}, the server sends {status} and all of it, not 304"));
                 held = false;
@@ -178,6 +182,15 @@ fn conditions(url: &str, answer: &Answer, verdict: &mut Verdict) -> bool {
         verdict.fine("who asks again is told 304 Not Modified");
     }
     held
+}
+
+/// Whether it changed within the last two minutes, by the server's own clock.
+fn is_young(answer: &Answer) -> bool {
+    let date = |name| answer.header(name).and_then(|date| httpdate::parse_http_date(date).ok());
+    let (Some(now), Some(then)) = (date(DATE), date(LAST_MODIFIED)) else {
+        return false;
+    };
+    now.duration_since(then).is_ok_and(|age| age.as_secs() < 120)
 }
 
 /// What becomes of it where somebody compresses it.
