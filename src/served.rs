@@ -145,10 +145,11 @@ impl Served {
         for leaf in leaves {
             let before = previous.and_then(|previous| previous.resource(&leaf.path));
             let resource = Resource::leaf(leaf, terms, before, now);
-            // an article's own page goes first
-            self.targets
-                .entry(leaf.path.clone())
-                .or_insert(Target::Resource(resource));
+            // an article's own page goes first; a leaf of an earlier edition does not
+            let is_own = |target: &Target| !matches!(target, Target::Resource(other) if other.is_leaf);
+            if !self.targets.get(&leaf.path).is_some_and(is_own) {
+                self.targets.insert(leaf.path.clone(), Target::Resource(resource));
+            }
         }
         let mut astray = Vec::new();
         for (path, route) in &terms.detours.aliases {
