@@ -281,7 +281,11 @@ pub fn read(source: Source<'_>, dialect: &Dialect) -> Reading {
         }),
         problems,
         origins,
-        keys: head.entries.into_iter().map(|(key, line, _)| (key, line)).collect(),
+        keys: head
+            .entries
+            .into_iter()
+            .map(|(key, line, _)| (key, line))
+            .collect(),
     }
 }
 

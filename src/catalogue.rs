@@ -47,10 +47,24 @@ pub struct Catalogue {
 
 /// A name of an article without what need not be written: the extension, `index`.
 fn key(name: &str) -> &str {
-    let extensions = [".md", ".markdown", ".mdown", ".mkd", ".html", ".htm", ".txt"];
+    let extensions = [
+        ".md",
+        ".markdown",
+        ".mdown",
+        ".mkd",
+        ".html",
+        ".htm",
+        ".txt",
+    ];
     let name = name.trim_end_matches('/');
-    let name = extensions.iter().find_map(|extension| name.strip_suffix(extension)).unwrap_or(name);
-    let name = name.strip_suffix("/index").or(name.strip_suffix("/_index")).unwrap_or(name);
+    let name = extensions
+        .iter()
+        .find_map(|extension| name.strip_suffix(extension))
+        .unwrap_or(name);
+    let name = name
+        .strip_suffix("/index")
+        .or(name.strip_suffix("/_index"))
+        .unwrap_or(name);
     name.strip_prefix("_posts/").unwrap_or(name)
 }
 
@@ -92,7 +106,10 @@ impl Catalogue {
     /// content or from the folder it is in, with or without extension, or by its name alone if only one has it.
     #[must_use]
     pub fn find(&self, name: &str, from: &str) -> Option<&str> {
-        let name = name.trim().trim_start_matches("@/").trim_start_matches("./");
+        let name = name
+            .trim()
+            .trim_start_matches("@/")
+            .trim_start_matches("./");
         let (name, from) = match name.strip_prefix('/') {
             Some(rooted) => (rooted, ""),
             None => (name, location::folder(from)),
@@ -103,21 +120,28 @@ impl Catalogue {
             let mut names: HashMap<String, Vec<usize>> = HashMap::new();
             for (index, entry) in self.entries.iter().enumerate() {
                 let stem = location::stem(&entry.article.path);
-                names.entry(location::name(&stem).to_owned()).or_default().push(index);
+                names
+                    .entry(location::name(&stem).to_owned())
+                    .or_default()
+                    .push(index);
             }
             names
         });
         let named = by_name.get(&last)?;
         let stem = |index: usize| location::stem(&self.entries[index].article.path);
         let near = [format!("{from}/{wanted}"), wanted.to_owned()];
-        let mut exact = named.iter().filter(|index| near.iter().any(|near| *near == stem(**index)));
+        let mut exact = named
+            .iter()
+            .filter(|index| near.iter().any(|near| *near == stem(**index)));
         let ends = |index: &&usize| {
             let stem = stem(**index);
             // Jekyll and Zola name the folders around the content too
             stem.ends_with(&format!("/{wanted}")) || wanted.ends_with(&format!("/{stem}"))
         };
         let mut alike = named.iter().filter(ends);
-        let index = exact.next().or_else(|| alike.next().filter(|_| alike.next().is_none()))?;
+        let index = exact
+            .next()
+            .or_else(|| alike.next().filter(|_| alike.next().is_none()))?;
         Some(&self.links[*index])
     }
 

@@ -136,11 +136,19 @@ pub fn location(kind: Kind, bytes: &[u8]) -> Option<String> {
     }
     let depth = if kind == Kind::Rss { 3 } else { 2 };
     let mut found = None;
-    xml::walk(bytes, depth, &mut Findings::default(), &mut |element, level, _| {
-        if level == depth && element.name == "atom:link" && element.attribute("rel") == Some("self") {
-            found = element.attribute("href").map(str::to_owned);
-        }
-    });
+    xml::walk(
+        bytes,
+        depth,
+        &mut Findings::default(),
+        &mut |element, level, _| {
+            if level == depth
+                && element.name == "atom:link"
+                && element.attribute("rel") == Some("self")
+            {
+                found = element.attribute("href").map(str::to_owned);
+            }
+        },
+    );
     found
 }
 

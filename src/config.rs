@@ -118,11 +118,13 @@ impl Config {
         let by = refusals.take("by", feeds::by(&raw.defaults.by));
         let main = refusals.take("defaults", feeds::main(&title, &raw.defaults));
         let mut specs: Vec<FeedSpec> = main.into_iter().collect();
-        let context = zone.zip(authors.as_ref()).map(|(zone, authors)| feeds::Context {
-            title: &title,
-            zone,
-            authors,
-        });
+        let context = zone
+            .zip(authors.as_ref())
+            .map(|(zone, authors)| feeds::Context {
+                title: &title,
+                zone,
+                authors,
+            });
         for (index, feed) in raw.feed.iter().enumerate() {
             if let (Some(main), Some(context)) = (specs.first(), &context) {
                 let spec = feeds::named(feed, main, &specs, context);
@@ -156,8 +158,7 @@ impl Config {
             by,
             serve,
             refusals.found.as_slice(),
-        )
-        else {
+        ) else {
             return Err(refusals.found);
         };
         let path = |text: Option<&PathBuf>, default: &str| {
@@ -204,7 +205,8 @@ impl Refusals<'_> {
             .map_err(|message| {
                 let (what, remedy) = message.split_once("; ").unwrap_or((&message, ""));
                 let problem = Problem::error(self.name, format!("`{key}`: {what}")).remedy(remedy);
-                self.found.push(problem.at(keys::nth_line(self.text, key, nth)));
+                self.found
+                    .push(problem.at(keys::nth_line(self.text, key, nth)));
             })
             .ok()
     }
@@ -246,7 +248,9 @@ fn encoding(label: &str) -> Result<&'static Encoding, String> {
     Encoding::for_label(label.as_bytes())
         .filter(|encoding| encoding.is_ascii_compatible())
         .ok_or_else(|| {
-            format!("`{label}` is no encoding of text files; use one like `windows-1252` or `shift_jis`")
+            format!(
+                "`{label}` is no encoding of text files; use one like `windows-1252` or `shift_jis`"
+            )
         })
 }
 

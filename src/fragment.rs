@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
 
-use crate::article::words::cut;
 use crate::article::template::{self, Why};
+use crate::article::words::cut;
 use crate::article::{Article, Markup, TitleFrom, markdown, text};
 use crate::catalogue::{Catalogue, Entry};
 use crate::feed::{Attachment, Image, Item, Media};
@@ -218,12 +218,22 @@ fn expanded<'a>(
         };
         let newlines = source[..first.at].bytes().filter(|b| *b == b'\n').count();
         let line = article.body.line + u32::try_from(newlines).unwrap_or_default();
-        let times = if times > 1 { format!(", {times} times") } else { String::new() };
+        let times = if times > 1 {
+            format!(", {times} times")
+        } else {
+            String::new()
+        };
         let problem = match first.why {
-            Why::Unknown => Problem::warning(&article.path, format!("`{what}` is a template of another program and is left out{times}"))
-                .remedy("write what it shows as Markdown or HTML, if readers need it"),
-            Why::Astray => Problem::warning(&article.path, format!("`{what}` names no article that is public{times}"))
-                .remedy("correct the name; until then the link leads to the article itself"),
+            Why::Unknown => Problem::warning(
+                &article.path,
+                format!("`{what}` is a template of another program and is left out{times}"),
+            )
+            .remedy("write what it shows as Markdown or HTML, if readers need it"),
+            Why::Astray => Problem::warning(
+                &article.path,
+                format!("`{what}` names no article that is public{times}"),
+            )
+            .remedy("correct the name; until then the link leads to the article itself"),
         };
         problems.push(problem.at(line));
     }
@@ -260,7 +270,8 @@ fn summary(article: &Article, around: &template::Around<'_>, html: &str) -> Stri
             summary.to_owned()
         }
     });
-    let declared = declared.as_deref()
+    let declared = declared
+        .as_deref()
         .map(|summary| match article.body.markup {
             Markup::Markdown => {
                 html::text(&markdown::to_html(summary).unwrap_or_else(|_| text::to_html(summary)))
@@ -289,19 +300,33 @@ pub type MediaFiles = BTreeMap<String, Media>;
 
 /// The files that an article has as its picture or plays, as far as they lie in the folder.
 #[must_use]
-pub fn media_files(index: usize, catalogue: &Catalogue, site: &Site, assets: &Assets) -> Vec<String> {
+pub fn media_files(
+    index: usize,
+    catalogue: &Catalogue,
+    site: &Site,
+    assets: &Assets,
+) -> Vec<String> {
     let article = &catalogue.entries()[index].article;
-    let references = article.image.iter().chain(article.enclosures.iter().map(|enclosure| &enclosure.href));
+    let references = article
+        .image
+        .iter()
+        .chain(article.enclosures.iter().map(|enclosure| &enclosure.href));
     let resolver = Resolver::new(site, catalogue, assets, &article.path, &site.base);
-    references.filter_map(|reference| resolver.asset(reference)).collect()
+    references
+        .filter_map(|reference| resolver.asset(reference))
+        .collect()
 }
 
 fn image(article: &Article, resolver: &Resolver<'_>, media: &MediaFiles) -> Option<Image> {
     let reference = article.image.as_deref()?;
-    let url = resolver.resolve(reference).and_then(|url| link::canonical(&url))?;
+    let url = resolver
+        .resolve(reference)
+        .and_then(|url| link::canonical(&url))?;
     let file = resolver.asset(reference).and_then(|path| media.get(&path));
     let own = file.and_then(|file| file.mime.clone());
-    let mime = own.or_else(|| mime(&url)).filter(|mime| mime.starts_with("image/"));
+    let mime = own
+        .or_else(|| mime(&url))
+        .filter(|mime| mime.starts_with("image/"));
     Some(Image {
         url,
         mime,

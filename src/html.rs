@@ -12,8 +12,8 @@ mod sanitise;
 mod tags;
 mod urls;
 
-pub use pieces::{content, first_heading, first_paragraph, text, without_heading};
 pub use pieces::census;
+pub use pieces::{content, first_heading, first_paragraph, text, without_heading};
 pub use urls::references;
 
 /// What the pass needs to know of the article around the HTML.

@@ -173,7 +173,10 @@ fn without_prefix(reference: &str) -> &str {
         "%7Bfilename%7D",
         "%7Cstatic%7C",
     ];
-    MARKS.iter().find_map(|mark| reference.strip_prefix(mark)).unwrap_or(reference)
+    MARKS
+        .iter()
+        .find_map(|mark| reference.strip_prefix(mark))
+        .unwrap_or(reference)
 }
 
 /// Finds where the references of one article lead, and notes which assets they name.
@@ -241,7 +244,9 @@ impl<'a> Resolver<'a> {
         let name = if name.starts_with("@/") {
             &name
         } else {
-            ["{filename}", "|filename|"].iter().find_map(|mark| name.strip_prefix(mark))?
+            ["{filename}", "|filename|"]
+                .iter()
+                .find_map(|mark| name.strip_prefix(mark))?
         };
         let link = self.catalogue.find(name, self.path)?;
         Some(format!("{link}{rest}"))

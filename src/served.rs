@@ -146,9 +146,11 @@ impl Served {
             let before = previous.and_then(|previous| previous.resource(&leaf.path));
             let resource = Resource::leaf(leaf, terms, before, now);
             // an article's own page goes first; a leaf of an earlier edition does not
-            let is_own = |target: &Target| !matches!(target, Target::Resource(other) if other.is_leaf);
+            let is_own =
+                |target: &Target| !matches!(target, Target::Resource(other) if other.is_leaf);
             if !self.targets.get(&leaf.path).is_some_and(is_own) {
-                self.targets.insert(leaf.path.clone(), Target::Resource(resource));
+                self.targets
+                    .insert(leaf.path.clone(), Target::Resource(resource));
             }
         }
         let mut astray = Vec::new();

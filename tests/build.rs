@@ -265,8 +265,14 @@ fn a_wrong_configuration_is_refused_with_its_line_and_a_remedy() {
             "permalink = \"/:slag/\"\n",
             "`:slag` is no part of a permalink",
         ),
-        ("permalink = \"hogu\"\n", "`hogu` is neither a pattern nor a generator that is known"),
-        ("encoding = \"utf-17\"\n", "tidings.toml:1: `encoding`: `utf-17` is no encoding"),
+        (
+            "permalink = \"hogu\"\n",
+            "`hogu` is neither a pattern nor a generator that is known",
+        ),
+        (
+            "encoding = \"utf-17\"\n",
+            "tidings.toml:1: `encoding`: `utf-17` is no encoding",
+        ),
         (
             "hubs = [\"https://hub.example/\"]\n",
             "`hubs` is not built yet",
@@ -275,7 +281,10 @@ fn a_wrong_configuration_is_refused_with_its_line_and_a_remedy() {
             "feeds = \"s3://bucket/x\"\n",
             "a bucket in `feeds` is not built yet",
         ),
-        ("[[feed]]\ntitle = \"x\"\n", "tidings.toml:1: `feed`: a feed has no `name`"),
+        (
+            "[[feed]]\ntitle = \"x\"\n",
+            "tidings.toml:1: `feed`: a feed has no `name`",
+        ),
         (
             "[[feed]]\nname = \"x\"\n[[feed]]\nname = \"X\"\n",
             "tidings.toml:3: `feed`: two feeds are called `X`",
@@ -293,11 +302,11 @@ fn a_wrong_configuration_is_refused_with_its_line_and_a_remedy() {
             "[[feed]]\nname = \"x\"\ntags = { some = [\"y\"] }\n",
             "tidings.toml:3: the key `some` is unknown in `[feed.tags]`",
         ),
+        ("[[feed]]\nname = \"x\"\nlimit = \"y\"\n", "tidings.toml:"),
         (
-            "[[feed]]\nname = \"x\"\nlimit = \"y\"\n",
-            "tidings.toml:",
+            "[[feed]]\nname = \"x\"\nafter = \"soon\"\n",
+            "`after`: `soon` is no date",
         ),
-        ("[[feed]]\nname = \"x\"\nafter = \"soon\"\n", "`after`: `soon` is no date"),
         (
             "[podcast]\ncategory = \"x\"\n",
             "`podcast` is not built yet",

@@ -57,13 +57,19 @@ fn the_go_blog_comes_out_as_expected() {
 }
 
 fn own(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpora").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/corpora")
+        .join(name)
 }
 
 fn compare(corpus: &Corpus) {
     let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora");
     if !corpora.is_dir() {
-        assert!(std::env::var_os("CI").is_none(), "{} is missing", corpora.display());
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "{} is missing",
+            corpora.display()
+        );
         println!("skipped: {} is missing", corpora.display());
         return;
     }
@@ -110,12 +116,23 @@ fn problems(corpus: &Corpus, told: &str) {
 
 /// Compares each entry with what is expected; how many were compared.
 fn entries(corpus: &Corpus, site: &Site, items: &[Value], corpora: &Path) -> usize {
-    let by_id: BTreeMap<&str, &Value> = items.iter().map(|item| (item["id"].as_str().unwrap(), item)).collect();
-    let ledger: Vec<Value> =
-        site.read("ledger.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let by_id: BTreeMap<&str, &Value> = items
+        .iter()
+        .map(|item| (item["id"].as_str().unwrap(), item))
+        .collect();
+    let ledger: Vec<Value> = site
+        .read("ledger.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     let deviations = fs::read_to_string(own(&format!("{}.tsv", corpus.name))).unwrap();
-    let explained = |file: &str, what: &str| deviations.lines().any(|line| line.split('\t').take(2).eq([file, what]));
-    let expected = fs::read_to_string(corpora.join(format!("expected-{}.tsv", corpus.name))).unwrap();
+    let explained = |file: &str, what: &str| {
+        deviations
+            .lines()
+            .any(|line| line.split('\t').take(2).eq([file, what]))
+    };
+    let expected =
+        fs::read_to_string(corpora.join(format!("expected-{}.tsv", corpus.name))).unwrap();
     let (mut differences, mut compared) = (Vec::new(), 0);
     for line in expected.lines().skip(1) {
         let mut fields = line.split('\t');
@@ -130,10 +147,18 @@ fn entries(corpus: &Corpus, site: &Site, items: &[Value], corpora: &Path) -> usi
             continue;
         };
         compared += 1;
-        let names: Vec<&str> =
-            item["authors"].as_array().into_iter().flatten().filter_map(|author| author["name"].as_str()).collect();
+        let names: Vec<&str> = item["authors"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|author| author["name"].as_str())
+            .collect();
         let date = item["date_published"].as_str().unwrap();
-        let date = if published.contains('T') { date } else { &date[..10] };
+        let date = if published.contains('T') {
+            date
+        } else {
+            &date[..10]
+        };
         for (what, got, wanted) in [
             ("published", date, published),
             ("title", item["title"].as_str().unwrap(), title),
@@ -144,7 +169,10 @@ fn entries(corpus: &Corpus, site: &Site, items: &[Value], corpora: &Path) -> usi
             }
         }
         let link = item["url"].as_str().unwrap();
-        assert!(link.starts_with(corpus.link.0) && link.ends_with(corpus.link.1), "{file}: {link}");
+        assert!(
+            link.starts_with(corpus.link.0) && link.ends_with(corpus.link.1),
+            "{file}: {link}"
+        );
         text(file, item);
     }
     assert_eq!(differences, Vec::<String>::new());
@@ -155,8 +183,16 @@ fn text(file: &str, item: &Value) {
     let html = item["content_html"].as_str().unwrap();
     assert!(html.len() > 100, "{file} has no text");
     let is_absolute = |url: &String| url::Url::parse(url).is_ok();
-    assert!(tidings::html::references(html).iter().all(is_absolute), "{file} has a relative address");
-    let shown = format!("{} {} {}", without_code(html), item["title"], item["summary"]);
+    assert!(
+        tidings::html::references(html).iter().all(is_absolute),
+        "{file} has a relative address"
+    );
+    let shown = format!(
+        "{} {} {}",
+        without_code(html),
+        item["title"],
+        item["summary"]
+    );
     for mark in ["{{", "}}", "{%", "%}", "{:"] {
         assert!(!shown.contains(mark), "{file} shows `{mark}`");
     }

@@ -20,29 +20,55 @@ fn site(settings: &str) -> Site {
 
 fn put(site: &Site, name: &str, head: &str) {
     let title = name.rsplit('/').next().unwrap();
-    site.put(&format!("articles/{name}.md"), format!("---\ntitle: {title}\n{head}---\nText of {title}.\n"));
+    site.put(
+        &format!("articles/{name}.md"),
+        format!("---\ntitle: {title}\n{head}---\nText of {title}.\n"),
+    );
 }
 
 fn titles(site: &Site, feed: &str) -> Vec<String> {
-    let json: serde_json::Value = serde_json::from_str(&site.read(&format!("feeds/{feed}/feed.json"))).unwrap();
-    json["items"].as_array().unwrap().iter().map(|item| item["title"].as_str().unwrap().to_owned()).collect()
+    let json: serde_json::Value =
+        serde_json::from_str(&site.read(&format!("feeds/{feed}/feed.json"))).unwrap();
+    json["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["title"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn about(site: &Site, feed: &str, key: &str) -> String {
-    let json: serde_json::Value = serde_json::from_str(&site.read(&format!("feeds/{feed}/feed.json"))).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&site.read(&format!("feeds/{feed}/feed.json"))).unwrap();
     json[key].as_str().unwrap().to_owned()
 }
 
-const ALL: &str = "[defaults]\nby = [\"tag\", \"category\", \"author\", \"section\", \"language\"]\n";
+const ALL: &str =
+    "[defaults]\nby = [\"tag\", \"category\", \"author\", \"section\", \"language\"]\n";
 
 #[test]
 fn each_term_has_a_feed_and_no_two_share_one() {
     let site = site(ALL);
-    put(&site, "a", "date: 2024-01-01\ntags: [C++, Rust]\nauthor: Ann\n");
-    put(&site, "b", "date: 2024-01-02\ntags: [C, rust, 日本語]\ncategory: Big News\nlang: de\n");
-    put(&site, "c", "date: 2024-01-03\ntags: [C#, café, RUST, rust, \"🦀\"]\nauthors: [Ann, Bob]\n");
+    put(
+        &site,
+        "a",
+        "date: 2024-01-01\ntags: [C++, Rust]\nauthor: Ann\n",
+    );
+    put(
+        &site,
+        "b",
+        "date: 2024-01-02\ntags: [C, rust, 日本語]\ncategory: Big News\nlang: de\n",
+    );
+    put(
+        &site,
+        "c",
+        "date: 2024-01-03\ntags: [C#, café, RUST, rust, \"🦀\"]\nauthors: [Ann, Bob]\n",
+    );
     put(&site, "deep/er/d", "date: 2024-01-04\n");
-    site.put("articles/deep/_index.md", "---\ntitle: The deep\ndescription: Far down.\n---\n");
+    site.put(
+        "articles/deep/_index.md",
+        "---\ntitle: The deep\ndescription: Far down.\n---\n",
+    );
     site.build_well();
     for (feed, expected) in [
         ("tags/c", &["b"][..]),
@@ -66,9 +92,19 @@ fn each_term_has_a_feed_and_no_two_share_one() {
     assert_eq!(about(&site, "sections/deep", "title"), "Notes: The deep");
     assert_eq!(about(&site, "sections/deep", "description"), "Far down.");
     assert_eq!(about(&site, "languages/de", "language"), "de");
-    assert!(site.read("feeds/languages/de/rss.xml").contains("<language>de</language>"));
-    assert!(!site.read("feeds/languages/de/rss.xml").contains("<dc:language>"));
-    assert!(site.read("feeds/rss.xml").contains("<dc:language>de</dc:language>"));
+    assert!(
+        site.read("feeds/languages/de/rss.xml")
+            .contains("<language>de</language>")
+    );
+    assert!(
+        !site
+            .read("feeds/languages/de/rss.xml")
+            .contains("<dc:language>")
+    );
+    assert!(
+        site.read("feeds/rss.xml")
+            .contains("<dc:language>de</dc:language>")
+    );
     let list = site.read("feeds/feeds.opml");
     assert_eq!(list.matches("<outline ").count(), 1 + 14, "{list}");
     // a name, once given, stays, whoever comes later
@@ -91,8 +127,16 @@ fn named_feeds_show_what_their_filters_say() {
          [[feed]]\nname = \"years\"\nafter = 2024-01-02\nbefore = \"2024-01-04\"\ncategories = { none = [\"x\"] }\n",
     );
     put(&site, "one", "date: 2024-01-01\ntags: [rust]\n");
-    put(&site, "two", "date: 2024-01-02\ntags: [go, Rust]\nauthor: Bob\n");
-    put(&site, "notes/three", "date: 2024-01-03\ntags: [go, rant]\nlang: de\n");
+    put(
+        &site,
+        "two",
+        "date: 2024-01-02\ntags: [go, Rust]\nauthor: Bob\n",
+    );
+    put(
+        &site,
+        "notes/three",
+        "date: 2024-01-03\ntags: [go, rant]\nlang: de\n",
+    );
     put(&site, "notes/deep/four", "date: 2024-01-04\n");
     site.build_well();
     for (feed, expected) in [
@@ -115,25 +159,42 @@ fn named_feeds_show_what_their_filters_say() {
 
 #[test]
 fn an_emptied_feed_stays_and_one_that_is_not_wanted_is_gone() {
-    let mut site = site("[defaults]\nby = [\"tag\"]\n[[feed]]\nname = \"named\"\ntags = [\"boats\"]\n");
+    let mut site =
+        site("[defaults]\nby = [\"tag\"]\n[[feed]]\nname = \"named\"\ntags = [\"boats\"]\n");
     put(&site, "a", "date: 2024-01-01\ntags: [Boats & co, boats]\n");
     put(&site, "b", "date: 2024-01-02\n");
     site.build_well();
     let id = |site: &Site| {
         let atom = site.read("feeds/tags/boats-and-co/atom.xml");
-        atom.split("<id>").nth(1).unwrap().split("</id>").next().unwrap().to_owned()
+        atom.split("<id>")
+            .nth(1)
+            .unwrap()
+            .split("</id>")
+            .next()
+            .unwrap()
+            .to_owned()
     };
     let before = id(&site);
     put(&site, "a", "date: 2024-01-01\n");
     site.now += 3600;
     site.build_well();
     assert!(titles(&site, "tags/boats-and-co").is_empty());
-    assert_eq!(about(&site, "tags/boats-and-co", "title"), "Notes: Boats & co", "it is still called so");
+    assert_eq!(
+        about(&site, "tags/boats-and-co", "title"),
+        "Notes: Boats & co",
+        "it is still called so"
+    );
     assert!(titles(&site, "named").is_empty());
     assert_eq!(id(&site), before);
     // its date moves, since what it shows did
-    assert!(site.read("feeds/tags/boats-and-co/atom.xml").contains("<updated>2026-11-01T01:00:00"), "{}", site.read("feeds/tags/boats-and-co/atom.xml"));
-    let text = "base_url = \"https://example.org/\"\ntitle = \"Notes\"\npermalink = \"/:filename/\"\n";
+    assert!(
+        site.read("feeds/tags/boats-and-co/atom.xml")
+            .contains("<updated>2026-11-01T01:00:00"),
+        "{}",
+        site.read("feeds/tags/boats-and-co/atom.xml")
+    );
+    let text =
+        "base_url = \"https://example.org/\"\ntitle = \"Notes\"\npermalink = \"/:filename/\"\n";
     site.put("tidings.toml", text);
     site.build_well();
     assert!(!site.path("feeds/tags").exists() && !site.path("feeds/named").exists());
@@ -143,18 +204,31 @@ fn an_emptied_feed_stays_and_one_that_is_not_wanted_is_gone() {
     }
     assert_eq!(server.get("/tags/never/rss.xml", "").0, 404);
     // and back, with the id that readers know
-    site.put("tidings.toml", format!("{text}[defaults]\nby = [\"tag\"]\n"));
-    until("the feed is there again", || site.path("feeds/tags/boats-and-co/atom.xml").exists());
+    site.put(
+        "tidings.toml",
+        format!("{text}[defaults]\nby = [\"tag\"]\n"),
+    );
+    until("the feed is there again", || {
+        site.path("feeds/tags/boats-and-co/atom.xml").exists()
+    });
     assert_eq!(server.get("/tags/boats-and-co/atom.xml", "").0, 200);
     assert_eq!(id(&site), before);
 }
 
 #[test]
 fn the_pages_list_every_feed() {
-    let site = site("[defaults]\nby = [\"tag\", \"section\"]\n[[feed]]\nname = \"short\"\ntitle = \"Short ones\"\n");
-    put(&site, "notes/a", "date: 2024-01-01\ntags: [\"C++\", \"日本語\"]\n");
+    let site = site(
+        "[defaults]\nby = [\"tag\", \"section\"]\n[[feed]]\nname = \"short\"\ntitle = \"Short ones\"\n",
+    );
+    put(
+        &site,
+        "notes/a",
+        "date: 2024-01-01\ntags: [\"C++\", \"日本語\"]\n",
+    );
     let server = Server::start(&site);
-    until("the feeds are there", || server.get("/tags/c-plus-plus/preview/", "").0 == 200);
+    until("the feeds are there", || {
+        server.get("/tags/c-plus-plus/preview/", "").0 == 200
+    });
     let index = server.body("/");
     for part in [
         "https://example.org/rss.xml",
@@ -170,13 +244,27 @@ fn the_pages_list_every_feed() {
         assert!(index.contains(part), "{part}\n{index}");
     }
     let preview = server.body("/tags/c-plus-plus/preview/");
-    assert!(preview.contains("Notes: C++") && preview.contains("https://example.org/tags/c-plus-plus/atom.xml"), "{preview}");
+    assert!(
+        preview.contains("Notes: C++")
+            && preview.contains("https://example.org/tags/c-plus-plus/atom.xml"),
+        "{preview}"
+    );
     let preview = server.body("/tags/%E6%97%A5%E6%9C%AC%E8%AA%9E/preview/");
     assert!(preview.contains("Notes: 日本語"), "{preview}");
     // a browser that opens the feed itself is shown the same
-    let (code, head, _) = server.get("/short/rss.xml", "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n");
-    assert!(code == 303 || code == 302 || code == 307 || code == 200, "{code} {head}");
+    let (code, head, _) = server.get(
+        "/short/rss.xml",
+        "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n",
+    );
+    assert!(
+        code == 303 || code == 302 || code == 307 || code == 200,
+        "{code} {head}"
+    );
     // an edit shows in the preview
     put(&site, "notes/b", "date: 2024-01-02\ntags: [\"C++\"]\n");
-    until("the preview has it", || server.body("/tags/c-plus-plus/preview/").contains("Text of b."));
+    until("the preview has it", || {
+        server
+            .body("/tags/c-plus-plus/preview/")
+            .contains("Text of b.")
+    });
 }

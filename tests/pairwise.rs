@@ -19,15 +19,47 @@ use common::Site;
 
 /// What can be one way or another, and the ways.
 const FACTORS: [(&str, &[&str]); 17] = [
-    ("head", &["yaml", "toml", "json", "---json", "---toml", "pelican", "nikola", "html", "text", "none"]),
-    ("base", &["https://example.org/", "https://example.org/a/b%20c/", "https://müller.example/", ""]),
-    ("permalink", &["", "/:year/:month/:slug/", "/:section/:title.html", "hugo", "jekyll", "zola", "eleventy", "pelican", "nikola", "astro", "hexo"]),
+    (
+        "head",
+        &[
+            "yaml", "toml", "json", "---json", "---toml", "pelican", "nikola", "html", "text",
+            "none",
+        ],
+    ),
+    (
+        "base",
+        &[
+            "https://example.org/",
+            "https://example.org/a/b%20c/",
+            "https://müller.example/",
+            "",
+        ],
+    ),
+    (
+        "permalink",
+        &[
+            "",
+            "/:year/:month/:slug/",
+            "/:section/:title.html",
+            "hugo",
+            "jekyll",
+            "zola",
+            "eleventy",
+            "pelican",
+            "nikola",
+            "astro",
+            "hexo",
+        ],
+    ),
     ("content", &["both", "full", "summary"]),
     ("formats", &["rss atom json", "rss", "atom", "json"]),
     ("by", &["", "tag category author section language"]),
     ("named", &["", "filter", "empty", "language"]),
     ("icon", &["", "pic.png", "https://cdn.example/icon.png"]),
-    ("author", &["", "Ann", "Ann <ann@example.org>", "A & B <i>", "ann"]),
+    (
+        "author",
+        &["", "Ann", "Ann <ann@example.org>", "A & B <i>", "ann"],
+    ),
     ("language", &["en", "de-AT", "ar", "zh-Hant-TW"]),
     ("zone", &["UTC", "America/New_York", "Pacific/Chatham"]),
     ("limit", &["30", "1"]),
@@ -61,7 +93,11 @@ fn rows() -> Vec<Row> {
                 let gain = |way: usize| {
                     let new = |(other, chosen): (usize, &Option<usize>)| {
                         let Some(chosen) = *chosen else { return false };
-                        let pair = if factor < other { (factor, way, other, chosen) } else { (other, chosen, factor, way) };
+                        let pair = if factor < other {
+                            (factor, way, other, chosen)
+                        } else {
+                            (other, chosen, factor, way)
+                        };
                         open.contains(&pair)
                     };
                     row.iter().enumerate().filter(|pair| new(*pair)).count()
@@ -69,7 +105,9 @@ fn rows() -> Vec<Row> {
                 // of equals the one whose turn it is
                 let ways = FACTORS[factor].1.len();
                 let turn = rows.len() % ways;
-                row[factor] = (0..ways).map(|way| (way + turn) % ways).max_by_key(|way| gain(*way));
+                row[factor] = (0..ways)
+                    .map(|way| (way + turn) % ways)
+                    .max_by_key(|way| gain(*way));
             }
         }
         let row: Row = row.into_iter().flatten().collect();
@@ -84,7 +122,10 @@ fn rows() -> Vec<Row> {
 }
 
 fn way(row: &Row, name: &str) -> &'static str {
-    let factor = FACTORS.iter().position(|(factor, _)| *factor == name).unwrap();
+    let factor = FACTORS
+        .iter()
+        .position(|(factor, _)| *factor == name)
+        .unwrap();
     FACTORS[factor].1[row[factor]]
 }
 
@@ -96,15 +137,30 @@ fn every_pair_of_options_and_dialects_gives_clean_documents() {
     let mut documents = Vec::new();
     let mut failures = Vec::new();
     for row in rows {
-        let shown: Vec<String> = FACTORS.iter().zip(&row).map(|((name, ways), way)| format!("{name}={}", ways[*way])).collect();
+        let shown: Vec<String> = FACTORS
+            .iter()
+            .zip(&row)
+            .map(|((name, ways), way)| format!("{name}={}", ways[*way]))
+            .collect();
         let site = folder(&row);
         let run = site.build(&["-v"]);
-        let refused = run.stderr.contains("is not fit") || run.stderr.contains("invalid:") || run.stderr.contains("panicked");
+        let refused = run.stderr.contains("is not fit")
+            || run.stderr.contains("invalid:")
+            || run.stderr.contains("panicked");
         if run.code != 0 || refused {
-            failures.push(format!("{}: exit {}: {}", shown.join(", "), run.code, run.stderr));
+            failures.push(format!(
+                "{}: exit {}: {}",
+                shown.join(", "),
+                run.code,
+                run.stderr
+            ));
         }
         let names = way(&row, "formats");
-        let expected = [("rss", "rss.xml"), ("atom", "atom.xml"), ("json", "feed.json")];
+        let expected = [
+            ("rss", "rss.xml"),
+            ("atom", "atom.xml"),
+            ("json", "feed.json"),
+        ];
         for (format, file) in expected {
             let place = site.path("feeds").join(file);
             if place.is_file() != names.split(' ').any(|name| name == format) {
@@ -133,26 +189,47 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 fn xmllint(documents: &[PathBuf]) {
-    let xml = documents.iter().filter(|path| path.extension().is_some_and(|extension| extension != "json"));
+    let xml = documents.iter().filter(|path| {
+        path.extension()
+            .is_some_and(|extension| extension != "json")
+    });
     let run = Command::new("xmllint").arg("--noout").args(xml).output();
     match run {
-        Ok(run) => assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr)),
+        Ok(run) => assert!(
+            run.status.success(),
+            "{}",
+            String::from_utf8_lossy(&run.stderr)
+        ),
         Err(error) => missing(&format!("xmllint: {error}")),
     }
 }
 
 fn feedparser(documents: &[PathBuf]) {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache"));
+    let cache = cache.unwrap_or_else(|| {
+        PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache")
+    });
     let python = cache.join("tidings-readers/python/bin/python");
     if !python.is_file() {
         return missing("feedparser");
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers/parse.py");
-    let mut run = Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let feeds = documents.iter().filter(|path| path.extension().is_some_and(|extension| extension != "opml"));
+    let mut run = Command::new(python)
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let feeds = documents.iter().filter(|path| {
+        path.extension()
+            .is_some_and(|extension| extension != "opml")
+    });
     let list: Vec<String> = feeds.map(|path| path.display().to_string()).collect();
-    run.stdin.take().unwrap().write_all(list.join("\n").as_bytes()).unwrap();
+    run.stdin
+        .take()
+        .unwrap()
+        .write_all(list.join("\n").as_bytes())
+        .unwrap();
     let output = run.wait_with_output().unwrap();
     assert!(output.status.success());
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
@@ -168,10 +245,16 @@ fn folder(row: &Row) -> Site {
     site.put("tidings.toml", configuration(row));
     site.put("articles/pic.png", PNG);
     site.put("articles/sound.mp3", [0xff, 0xfb, 0x90, 0x00].repeat(200));
-    site.put("articles/notes/_index.md", "---\ntitle: Notes & <more>\n---\n");
+    site.put(
+        "articles/notes/_index.md",
+        "---\ntitle: Notes & <more>\n---\n",
+    );
     // neighbours, so that links between articles, shared dates and slugs have something to meet
     site.put("articles/notes/neighbour.md", "---\ntitle: Neighbour\ndate: 2024-05-01\ntags: [Rust]\nlang: fr\n---\nSee [it](../it.md).\n");
-    site.put("articles/_posts/2024-05-01-other.md", "---\ntitle: Other\ncategories: a b\n---\nOther.\n");
+    site.put(
+        "articles/_posts/2024-05-01-other.md",
+        "---\ntitle: Other\ncategories: a b\n---\nOther.\n",
+    );
     let (name, text) = article(row);
     site.put(&format!("articles/{name}"), text);
     site
@@ -179,12 +262,23 @@ fn folder(row: &Row) -> Site {
 
 fn configuration(row: &Row) -> String {
     let quoted = |text: &str| serde_json::to_string(text).unwrap();
-    let list = |text: &str| text.split_whitespace().map(quoted).collect::<Vec<_>>().join(", ");
+    let list = |text: &str| {
+        text.split_whitespace()
+            .map(quoted)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let mut text = String::new();
     if !way(row, "base").is_empty() {
         text += &format!("base_url = {}\n", quoted(way(row, "base")));
     }
-    for (key, name) in [("permalink", "permalink"), ("icon", "icon"), ("author", "author"), ("language", "language"), ("time_zone", "zone")] {
+    for (key, name) in [
+        ("permalink", "permalink"),
+        ("icon", "icon"),
+        ("author", "author"),
+        ("language", "language"),
+        ("time_zone", "zone"),
+    ] {
         // an angle bracket makes it a mail address, which this one is not
         if way(row, name) != "A & B <i>" {
             text += &format!("{key} = {}\n", quoted(way(row, name)));
@@ -199,8 +293,12 @@ fn configuration(row: &Row) -> String {
         way(row, "limit")
     );
     text += match way(row, "named") {
-        "filter" => "[[feed]]\nname = \"some\"\ntags = { any = [\"rust\"], none = [\"x\"] }\nafter = 2020-01-01\n",
-        "empty" => "[[feed]]\nname = \"nothing/here\"\ntitle = \"Leer & <b>\"\ntags = [\"no such tag\"]\n",
+        "filter" => {
+            "[[feed]]\nname = \"some\"\ntags = { any = [\"rust\"], none = [\"x\"] }\nafter = 2020-01-01\n"
+        }
+        "empty" => {
+            "[[feed]]\nname = \"nothing/here\"\ntitle = \"Leer & <b>\"\ntags = [\"no such tag\"]\n"
+        }
         "language" => "[[feed]]\nname = \"français\"\nlanguages = [\"fr\"]\n",
         _ => "",
     };
@@ -221,7 +319,8 @@ fn article(row: &Row) -> (String, String) {
         "day" => "2024-05-01",
         _ => "",
     };
-    let mut keys: Vec<(&str, String)> = vec![("title", title.to_owned()), ("date", date.to_owned())];
+    let mut keys: Vec<(&str, String)> =
+        vec![("title", title.to_owned()), ("date", date.to_owned())];
     if way(row, "author") == "A & B <i>" {
         keys.push(("author", "A & B <i>".to_owned()));
     }
@@ -232,20 +331,44 @@ fn article(row: &Row) -> (String, String) {
         keys.push(("enclosure", "sound.mp3".to_owned()));
     }
     match way(row, "terms") {
-        "plain" => keys.extend([("tags", "rust, harbour".to_owned()), ("category", "News".to_owned())]),
-        "odd" => keys.extend([("tags", "C++, C, 日本語, a<b & \"c\", 🦀".to_owned()), ("category", "Ünï / x".to_owned())]),
+        "plain" => keys.extend([
+            ("tags", "rust, harbour".to_owned()),
+            ("category", "News".to_owned()),
+        ]),
+        "odd" => keys.extend([
+            ("tags", "C++, C, 日本語, a<b & \"c\", 🦀".to_owned()),
+            ("category", "Ünï / x".to_owned()),
+        ]),
         _ => {}
     }
     keys.retain(|(_, value)| !value.is_empty());
     let quoted = |text: &str| serde_json::to_string(text).unwrap();
-    let lines = |between: &str| keys.iter().map(|(key, value)| format!("{key}{between}{}\n", quoted(value))).collect::<String>();
+    let lines = |between: &str| {
+        keys.iter()
+            .map(|(key, value)| format!("{key}{between}{}\n", quoted(value)))
+            .collect::<String>()
+    };
     let object = || {
-        let pairs: Vec<String> = keys.iter().map(|(key, value)| format!("{}: {}", quoted(key), quoted(value))).collect();
+        let pairs: Vec<String> = keys
+            .iter()
+            .map(|(key, value)| format!("{}: {}", quoted(key), quoted(value)))
+            .collect();
         format!("{{{}}}", pairs.join(",\n"))
     };
-    let plain = |start: &str| keys.iter().map(|(key, value)| format!("{start}{key}: {value}\n")).collect::<String>();
-    let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
-    let metas: String = keys.iter().map(|(key, value)| format!("<meta name=\"{key}\" content=\"{}\">\n", escaped(value))).collect();
+    let plain = |start: &str| {
+        keys.iter()
+            .map(|(key, value)| format!("{start}{key}: {value}\n"))
+            .collect::<String>()
+    };
+    let escaped = |text: &str| {
+        text.replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('"', "&quot;")
+    };
+    let metas: String = keys
+        .iter()
+        .map(|(key, value)| format!("<meta name=\"{key}\" content=\"{}\">\n", escaped(value)))
+        .collect();
     let text = body(way(row, "body"), head == "html");
     let file = match head {
         "yaml" => format!("---\n{}---\n{text}", lines(": ")),
@@ -255,7 +378,10 @@ fn article(row: &Row) -> (String, String) {
         "---toml" => format!("---toml\n{}---\n{text}", lines(" = ")),
         "pelican" => format!("{}\n{text}", plain("")),
         "nikola" => format!("<!--\n{}-->\n\n{text}", plain(".. ")),
-        "html" => format!("<!doctype html><html><head><title>{}</title>{metas}</head><body>{text}</body></html>", escaped(title)),
+        "html" => format!(
+            "<!doctype html><html><head><title>{}</title>{metas}</head><body>{text}</body></html>",
+            escaped(title)
+        ),
         _ => text,
     };
     let extension = match head {
@@ -263,16 +389,28 @@ fn article(row: &Row) -> (String, String) {
         "text" => "txt",
         _ => "md",
     };
-    let name = if way(row, "date") == "name" { "2024-05-02-it" } else { "it" };
+    let name = if way(row, "date") == "name" {
+        "2024-05-02-it"
+    } else {
+        "it"
+    };
     (format!("{name}.{extension}"), file)
 }
 
 fn body(kind: &str, html: bool) -> String {
     let text = match kind {
-        "plain" => "A paragraph with [a link](notes/neighbour.md), ![a picture](pic.png) and <https://other.example/>.\n\nAnother.[^1]\n\n[^1]: A note.\n",
-        "nasty" => "<script>alert(1)</script><svg><circle/></svg><p style=\"position:fixed\" onclick=\"x()\">a ]]> b \u{1} \u{b} \u{fffe} </content></entry>\n\n<a href=\"javascript:x\">x</a><img src=//host.example/x.png><iframe src=\"https://www.youtube.com/embed/abc\"></iframe><b><i>misnested</b></i><my-element>y</my-element>&nbsp;&NotAnEntity;\n",
-        "template" => "{{< figure src=\"pic.png\" caption=\"A & b\" >}}\n\n{% highlight rust %}\nlet a = 1 < 2;\n{% endhighlight %}\n\n[x]({% post_url 2024-05-01-other %}) {{ unknown | thing }} {% raw %}`{{ x }}`{% endraw %}\n",
-        "tables" => "| a | b |\n|---|:-:|\n| 1 | ~~2~~ |\n\n- [ ] todo\n- [x] done\n\n# Heading {#own-id}\n\n```rust,ignore\nlet x = \"<&>\";\n```\n",
+        "plain" => {
+            "A paragraph with [a link](notes/neighbour.md), ![a picture](pic.png) and <https://other.example/>.\n\nAnother.[^1]\n\n[^1]: A note.\n"
+        }
+        "nasty" => {
+            "<script>alert(1)</script><svg><circle/></svg><p style=\"position:fixed\" onclick=\"x()\">a ]]> b \u{1} \u{b} \u{fffe} </content></entry>\n\n<a href=\"javascript:x\">x</a><img src=//host.example/x.png><iframe src=\"https://www.youtube.com/embed/abc\"></iframe><b><i>misnested</b></i><my-element>y</my-element>&nbsp;&NotAnEntity;\n"
+        }
+        "template" => {
+            "{{< figure src=\"pic.png\" caption=\"A & b\" >}}\n\n{% highlight rust %}\nlet a = 1 < 2;\n{% endhighlight %}\n\n[x]({% post_url 2024-05-01-other %}) {{ unknown | thing }} {% raw %}`{{ x }}`{% endraw %}\n"
+        }
+        "tables" => {
+            "| a | b |\n|---|:-:|\n| 1 | ~~2~~ |\n\n- [ ] todo\n- [x] done\n\n# Heading {#own-id}\n\n```rust,ignore\nlet x = \"<&>\";\n```\n"
+        }
         _ => "",
     };
     if html && kind == "plain" {
@@ -283,7 +421,8 @@ fn body(kind: &str, html: bool) -> String {
 
 /// One pixel.
 const PNG: &[u8] = &[
-    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, 0x49, 0x48, 0x44, 0x52, 0, 0, 0, 1, 0, 0, 0, 1, 8, 6, 0, 0, 0, 0x1f, 0x15,
-    0xc4, 0x89, 0, 0, 0, 0x0d, 0x49, 0x44, 0x41, 0x54, 0x78, 0x9c, 0x63, 0xf8, 0xcf, 0xc0, 0xf0, 0x1f, 0, 5, 0, 1, 0xff, 0x89, 0x99, 0x3d,
-    0x1d, 0, 0, 0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
+    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, 0x49, 0x48, 0x44, 0x52, 0, 0, 0,
+    1, 0, 0, 0, 1, 8, 6, 0, 0, 0, 0x1f, 0x15, 0xc4, 0x89, 0, 0, 0, 0x0d, 0x49, 0x44, 0x41, 0x54,
+    0x78, 0x9c, 0x63, 0xf8, 0xcf, 0xc0, 0xf0, 0x1f, 0, 5, 0, 1, 0xff, 0x89, 0x99, 0x3d, 0x1d, 0, 0,
+    0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
 ];

@@ -40,9 +40,13 @@ fn the_commands_of_the_readme_do_what_it_says() {
             "cargo run --release",
             "cargo test",
             "tidings serve",
-            "tidings build"
+            "tidings build",
+            "tidings check https://example.org/rss.xml",
+            "tidings completions bash > ~/.local/share/bash-completion/completions/tidings",
+            "tidings man > ~/.local/share/man/man1/tidings.1",
         ]
     );
+    // the last three are run by `tests/commands.rs`, the first of them at an address that answers
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     // on a copy of the sample site, with the program that was built for the tests
     let site = Site::bare();
@@ -107,7 +111,8 @@ fn every_option_and_exit_code_stands_in_the_readme() {
             .output();
         String::from_utf8(output.unwrap().stdout).unwrap()
     };
-    let help = help("build") + &help("serve");
+    let commands = ["build", "serve", "init", "list", "explain", "check"];
+    let help: String = commands.into_iter().map(help).collect();
     let options: Vec<&str> = help
         .split_whitespace()
         .filter(|word| word.starts_with("--"))

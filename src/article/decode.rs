@@ -44,13 +44,13 @@ fn invalid(path: &str, error: &std::string::FromUtf8Error) -> Problem {
         .remedy("save the file as UTF-8, or set `encoding` (such as \"windows-1252\")")
 }
 
-fn neither(
-    path: &str,
-    error: &std::string::FromUtf8Error,
-    encoding: &'static Encoding,
-) -> Problem {
+fn neither(path: &str, error: &std::string::FromUtf8Error, encoding: &'static Encoding) -> Problem {
     let problem = invalid(path, error);
-    let what = format!("{}, and the file is no {} either", problem.what, encoding.name());
+    let what = format!(
+        "{}, and the file is no {} either",
+        problem.what,
+        encoding.name()
+    );
     Problem { what, ..problem }.remedy("save the file as UTF-8")
 }
 

@@ -137,7 +137,8 @@ pub fn read<'a>(path: &str, text: &'a str, markup: Markup) -> Result<Parts<'a>, 
     let fence = fence(first);
     let mut parts = match fence {
         Some(("---", Some(language))) => {
-            let remedy = "write it as YAML, TOML or JSON; nothing of the file is published until then";
+            let remedy =
+                "write it as YAML, TOML or JSON; nothing of the file is published until then";
             let what = format!("front matter in `{language}` is a program, and is not run");
             return Err(Problem::error(path, what).at(above + 1).remedy(remedy));
         }
@@ -178,7 +179,9 @@ fn fence(first: &str) -> Option<(&str, Option<&str>)> {
         _ => match first.strip_prefix("---")?.trim_start() {
             language @ ("json" | "toml") => Some((language, None)),
             "yaml" | "yml" => Some(("---", None)),
-            language @ ("js" | "javascript" | "coffee" | "coffeescript") => Some(("---", Some(language))),
+            language @ ("js" | "javascript" | "coffee" | "coffeescript") => {
+                Some(("---", Some(language)))
+            }
             _ => None,
         },
     }

@@ -47,13 +47,15 @@ const PUBLISHED: [&str; 8] = [
     "date",
     "created",
 ];
-const UPDATED: [&str; 8] = [
+const UPDATED: [&str; 9] = [
     "updated",
     "lastmod",
     "lastmodifiedat",
     "lastmodified",
     "modified",
     "updatedat",
+    // Astro
+    "updateddate",
     "moddatetime",
     "lastupdate.date",
 ];
@@ -117,7 +119,9 @@ impl Keys<'_> {
     }
 
     pub(super) fn published(&mut self) -> Option<Date> {
-        let declared = self.date("published", &PUBLISHED).or_else(|| self.date("published", &["<time>"]));
+        let declared = self
+            .date("published", &PUBLISHED)
+            .or_else(|| self.date("published", &["<time>"]));
         let in_url = |keys: &Self| {
             let url = ["path", "permalink", "url"]
                 .iter()
@@ -285,7 +289,11 @@ impl Keys<'_> {
             let (name, after) = behind.split_once("}}").unwrap_or((behind, ""));
             out.push_str(before);
             let Some(value) = self.value(name) else {
-                let line = self.head.get("url").or_else(|| self.head.get("permalink")).map_or(1, |e| e.0);
+                let line = self
+                    .head
+                    .get("url")
+                    .or_else(|| self.head.get("permalink"))
+                    .map_or(1, |e| e.0);
                 let what = format!("`{{{{{name}}}}}` in the URL cannot be filled in");
                 self.wrong(line, what, "write the URL out; the key is ignored");
                 return None;
@@ -367,7 +375,11 @@ impl Keys<'_> {
     }
 
     pub(super) fn aliases(&mut self) -> Vec<String> {
-        self.list("aliases", &["aliases", "redirectfrom", "alias"], Separators::None)
+        self.list(
+            "aliases",
+            &["aliases", "redirectfrom", "alias"],
+            Separators::None,
+        )
     }
 
     pub(super) fn tags(&mut self) -> Vec<String> {
@@ -532,7 +544,10 @@ impl Keys<'_> {
     }
 
     pub(super) fn summary(&mut self) -> Option<String> {
-        self.text("summary", &["summary", "excerpt", "description", "intro", "subtitle"])
+        self.text(
+            "summary",
+            &["summary", "excerpt", "description", "intro", "subtitle"],
+        )
     }
 
     pub(super) fn image(&mut self) -> Option<String> {
@@ -554,7 +569,8 @@ impl Keys<'_> {
                     _ => None,
                 })?;
                 let found = found.trim();
-                (!found.is_empty() && is_reference(found)).then(|| (key.to_owned(), line, found.to_owned()))
+                (!found.is_empty() && is_reference(found))
+                    .then(|| (key.to_owned(), line, found.to_owned()))
             });
         let (key, line, found) = found?;
         self.note("image", &key, line);

@@ -36,8 +36,11 @@ pub fn language(path: &str) -> Option<String> {
 #[must_use]
 pub fn without_language(stem: &str) -> &str {
     match stem.rsplit_once('.') {
-        Some((rest, suffix)) if !rest.is_empty() && !rest.ends_with('/') && !suffix.contains('/') => {
-            let known = super::language::tag(suffix).is_some_and(|tag| super::language::is_known(&tag));
+        Some((rest, suffix))
+            if !rest.is_empty() && !rest.ends_with('/') && !suffix.contains('/') =>
+        {
+            let known =
+                super::language::tag(suffix).is_some_and(|tag| super::language::is_known(&tag));
             if known { rest } else { stem }
         }
         _ => stem,

@@ -145,7 +145,9 @@ impl<'t, 'c> Scan<'t, 'c> {
         if let Some((shown, length)) = self.go_raw(rest) {
             return self.put(length, What::Verbatim(shown));
         }
-        if let Some(length) = call::attributes(rest).filter(|_| !in_code && self.markup == Markup::Markdown) {
+        if let Some(length) =
+            call::attributes(rest).filter(|_| !in_code && self.markup == Markup::Markdown)
+        {
             return self.put(length, What::Mark);
         }
         let Some(call) = Call::parse(rest) else {
@@ -191,7 +193,9 @@ impl<'t, 'c> Scan<'t, 'c> {
     /// Up to its end everything is text; code in it stays code.
     fn raw(&mut self, call: Call<'t>) {
         let start = self.at + call.length;
-        let (inside, behind) = self.end_of(&call, start).unwrap_or((start..self.text.len(), self.text.len()));
+        let (inside, behind) = self
+            .end_of(&call, start)
+            .unwrap_or((start..self.text.len(), self.text.len()));
         self.put(call.length, What::Mark);
         self.at = inside.end;
         if behind > inside.end {
@@ -264,7 +268,9 @@ impl Expansion<'_> {
                 What::Mark => self.mark(&self.text[item.range.clone()]),
                 What::Literal(text) => self.out.push_str(text),
                 What::Verbatim(text) => self.out.push_str(text),
-                What::Close => self.out.push_str(self.behind.get(&index).copied().unwrap_or_default()),
+                What::Close => self
+                    .out
+                    .push_str(self.behind.get(&index).copied().unwrap_or_default()),
                 What::Whole(call, inside) => {
                     let outcome = known::write(call, Some(inside), around);
                     self.outcome(&outcome, call, item.range.start);
@@ -307,7 +313,11 @@ impl Expansion<'_> {
             Outcome::Nothing => {}
             Outcome::Dropped(why) => {
                 let what = call.shown();
-                self.dropped.push(Dropped { at, what, why: *why });
+                self.dropped.push(Dropped {
+                    at,
+                    what,
+                    why: *why,
+                });
             }
         }
     }
@@ -315,7 +325,11 @@ impl Expansion<'_> {
     /// Kramdown's table of contents takes the place of a list with one word in it.
     fn mark(&mut self, mark: &str) {
         if mark.contains("toc") && mark.starts_with("{:") {
-            let line = self.out.trim_end().rfind('\n').map_or(0, |newline| newline + 1);
+            let line = self
+                .out
+                .trim_end()
+                .rfind('\n')
+                .map_or(0, |newline| newline + 1);
             if self.out[line..].trim_start().starts_with(['*', '-', '1']) {
                 self.out.truncate(line);
             }
@@ -335,7 +349,9 @@ fn markdown_code(text: &str) -> Vec<Range<usize>> {
             }
             Event::End(TagEnd::CodeBlock) => block = false,
             Event::Code(_) if !block => code.push(range),
-            Event::Html(_) | Event::InlineHtml(_) => code.extend(html_code(&text[range.clone()], range.start)),
+            Event::Html(_) | Event::InlineHtml(_) => {
+                code.extend(html_code(&text[range.clone()], range.start))
+            }
             _ => {}
         }
     }
@@ -349,7 +365,11 @@ fn html_code(html: &str, start: usize) -> Vec<Range<usize>> {
     let mut at = 0;
     while let Some(found) = html[at..].find("<pre").or_else(|| html[at..].find("<code")) {
         let open = at + found;
-        let name = if html[open..].starts_with("<pre") { "</pre>" } else { "</code>" };
+        let name = if html[open..].starts_with("<pre") {
+            "</pre>"
+        } else {
+            "</code>"
+        };
         let Some(length) = html[open..].find(name) else {
             break;
         };
@@ -364,29 +384,62 @@ mod tests {
     use super::*;
 
     fn expanded(text: &str) -> (String, Vec<String>) {
-        let find = |name: &str| name.contains("other").then(|| "https://a.example/b/other/".to_owned());
+        let find = |name: &str| {
+            name.contains("other")
+                .then(|| "https://a.example/b/other/".to_owned())
+        };
         let around = Around {
             find: &find,
             base: "https://a.example/b/",
         };
         let (out, dropped) = expand(text, Markup::Markdown, &around);
-        (out, dropped.into_iter().map(|dropped| dropped.what).collect())
+        (
+            out,
+            dropped.into_iter().map(|dropped| dropped.what).collect(),
+        )
     }
 
     #[test]
     fn what_is_understood_becomes_markup() {
         for (text, expected) in [
             ("no templates {at} all", "no templates {at} all"),
-            ("[x]({{< ref \"other.md\" >}})", "[x](https://a.example/b/other/)"),
-            ("[x]({{< relref path=\"other.md\" >}}#a)", "[x](https://a.example/b/other/#a)"),
-            ("[x]({% post_url 2024-01-01-other %})", "[x](https://a.example/b/other/)"),
-            ("[x]({{ site.baseurl }}{% link _posts/other.md %})", "[x](https://a.example/b/other/)"),
-            ("[x]({{ site.url }}{{ site.baseurl }}/y)", "[x](https://a.example/b/y)"),
+            (
+                "[x]({{< ref \"other.md\" >}})",
+                "[x](https://a.example/b/other/)",
+            ),
+            (
+                "[x]({{< relref path=\"other.md\" >}}#a)",
+                "[x](https://a.example/b/other/#a)",
+            ),
+            (
+                "[x]({% post_url 2024-01-01-other %})",
+                "[x](https://a.example/b/other/)",
+            ),
+            (
+                "[x]({{ site.baseurl }}{% link _posts/other.md %})",
+                "[x](https://a.example/b/other/)",
+            ),
+            (
+                "[x]({{ site.url }}{{ site.baseurl }}/y)",
+                "[x](https://a.example/b/y)",
+            ),
             ("[x]({{ '/y' | relative_url }})", "[x](/b/y)"),
-            ("[x]({{ \"/y\" | absolute_url }})", "[x](https://a.example/b/y)"),
-            ("{{< youtube abc >}}", "<iframe src=\"https://www.youtube.com/embed/abc\"></iframe>\n"),
-            ("{{ youtube(id=\"abc\") }}", "<iframe src=\"https://www.youtube.com/embed/abc\"></iframe>\n"),
-            ("{{video \"https://v.example/x\"}}", "<iframe src=\"https://v.example/x\"></iframe>\n"),
+            (
+                "[x]({{ \"/y\" | absolute_url }})",
+                "[x](https://a.example/b/y)",
+            ),
+            (
+                "{{< youtube abc >}}",
+                "<iframe src=\"https://www.youtube.com/embed/abc\"></iframe>\n",
+            ),
+            (
+                "{{ youtube(id=\"abc\") }}",
+                "<iframe src=\"https://www.youtube.com/embed/abc\"></iframe>\n",
+            ),
+            (
+                "{{video \"https://v.example/x\"}}",
+                "<iframe src=\"https://v.example/x\"></iframe>\n",
+            ),
             (
                 "{{< figure src=\"a.png\" caption=\"A & b\" >}}",
                 "<figure><img src=\"a.png\" alt=\"A &amp; b\"><figcaption>A &amp; b</figcaption></figure>\n",
@@ -402,14 +455,20 @@ mod tests {
             ("a{% comment %}b{{ c }}{% endcomment %}d{{/* e */}}f", "adf"),
             ("{% raw %}`{{ a }}`{% endraw %}", "`{{ a }}`"),
             ("`{% raw %}{{ a }}{% endraw %}`", "`{{ a }}`"),
-            ("{% raw %}\n```\n{{ a }}\n```\n{% endraw %}", "\n```\n{{ a }}\n```\n"),
+            (
+                "{% raw %}\n```\n{{ a }}\n```\n{% endraw %}",
+                "\n```\n{{ a }}\n```\n",
+            ),
             ("{{</* figure */>}}", "{{&lt; figure &gt;}}"),
             ("`{{</* figure */>}}`", "`{{< figure >}}`"),
             ("`{{ not.raw }}` and ```\n", "`{{ not.raw }}` and ```\n"),
             ("x {{raw \"<\"}}= 1", "x <= 1"),
             ("[a](b){: .c target=\"_blank\"} d", "[a](b) d"),
             ("* TOC\n{:toc}\nText", "\nText"),
-            ("{% quote(author=\"A\") %}\nHi *there*\n{% end %}", "<blockquote>\n\n\nHi *there*\n\n\n</blockquote>"),
+            (
+                "{% quote(author=\"A\") %}\nHi *there*\n{% end %}",
+                "<blockquote>\n\n\nHi *there*\n\n\n</blockquote>",
+            ),
         ] {
             let (out, dropped) = expanded(text);
             assert_eq!(out, expected, "{text}");
@@ -421,7 +480,11 @@ mod tests {
     fn what_is_not_understood_goes_and_is_told() {
         for (text, expected, what) in [
             ("a {{< gallery x=1 >}} b", "a  b", "{{< gallery >}}"),
-            ("{{< note >}}keep *this*{{< /note >}}", "keep *this*", "{{< note >}}"),
+            (
+                "{{< note >}}keep *this*{{< /note >}}",
+                "keep *this*",
+                "{{< note >}}",
+            ),
             ("a {{ page.nothing | x }} b", "a  b", "{{ page.nothing }}"),
             ("{% for x in y %}- {{ x }}{% endfor %}z", "z", "{% for %}"),
             ("[x]({{< ref \"nowhere.md\" >}})", "[x]()", "{{< ref >}}"),
@@ -429,20 +492,41 @@ mod tests {
             ("{{code \"x.go\" `/START/` `/END/`}}", "", "{{ code }}"),
         ] {
             let (out, dropped) = expanded(text);
-            assert_eq!((out.as_str(), dropped), (expected, vec![what.to_owned()]), "{text}");
+            assert_eq!(
+                (out.as_str(), dropped),
+                (expected, vec![what.to_owned()]),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn what_only_looks_like_a_template_stays() {
-        for text in ["{{", "{% ", "a {{ b", "{{}}", "{ { a } }", "{{ {{ {{", "\u{7b}%%}", "{{ ü"] {
+        for text in [
+            "{{",
+            "{% ",
+            "a {{ b",
+            "{{}}",
+            "{ { a } }",
+            "{{ {{ {{",
+            "\u{7b}%%}",
+            "{{ ü",
+        ] {
             assert_eq!(expanded(text).0, text);
         }
     }
 
     #[test]
     fn many_braces_take_no_time() {
-        for text in ["{{", "{% raw %}", "{{< a >}}", "{% if x %}", "{{raw `", "{% highlight %}", "{{ a }}"] {
+        for text in [
+            "{{",
+            "{% raw %}",
+            "{{< a >}}",
+            "{% if x %}",
+            "{{raw `",
+            "{% highlight %}",
+            "{{ a }}",
+        ] {
             let _ = expanded(&text.repeat(100_000));
         }
     }

@@ -8,7 +8,10 @@ pub(super) fn folded(text: &str) -> String {
         .collect();
     // a space that must not break a line is a typographer's choice, and stays
     let breaks = |c: char| c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{202f}');
-    let words = printable.trim().split(breaks).filter(|word| !word.is_empty());
+    let words = printable
+        .trim()
+        .split(breaks)
+        .filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
 }
 

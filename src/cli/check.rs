@@ -62,7 +62,10 @@ impl Verdict {
     }
 
     fn put(&mut self, level: Option<Level>, what: impl Into<String>) {
-        self.remarks.push(Remark { level, what: what.into() });
+        self.remarks.push(Remark {
+            level,
+            what: what.into(),
+        });
     }
 
     /// What the gate says of a document at this address.
@@ -79,7 +82,11 @@ impl Verdict {
             self.fine("valid: nothing that a validator would remark on");
         }
         for finding in findings {
-            let level = if finding.is_warning() { Level::Warning } else { Level::Error };
+            let level = if finding.is_warning() {
+                Level::Warning
+            } else {
+                Level::Error
+            };
             self.put(Some(level), said(&finding));
         }
     }
@@ -123,7 +130,11 @@ pub(super) fn check(args: &Check) -> u8 {
     } else {
         verdicts.iter().for_each(|verdict| tell(verdict, &report));
     }
-    let bar = if args.strict { Level::Warning } else { Level::Error };
+    let bar = if args.strict {
+        Level::Warning
+    } else {
+        Level::Error
+    };
     if verdicts.iter().any(|verdict| verdict.worst() >= Some(bar)) {
         exit::NOT_AS_WRITTEN
     } else if verdicts.iter().any(|verdict| verdict.failed.is_some()) {
@@ -149,11 +160,19 @@ fn published(args: &Check) -> Result<Vec<String>, Vec<crate::problem::Problem>> 
     let disk = crate::store::Disk::new(&config.feeds, &config.state());
     let manifest = disk.manifest(&mut Vec::new()).ok().flatten();
     let manifest = manifest.ok_or_else(|| {
-        let problem = crate::problem::Problem::error(config.feeds.display().to_string(), "holds no feeds that tidings has written");
+        let problem = crate::problem::Problem::error(
+            config.feeds.display().to_string(),
+            "holds no feeds that tidings has written",
+        );
         vec![problem.remedy("build them first, or name a file or an address")]
     })?;
-    let documents = manifest.documents.iter().filter(|(_, document)| document.kind.has_siblings());
-    Ok(documents.map(|(route, _)| config.feeds.join(route).display().to_string()).collect())
+    let documents = manifest
+        .documents
+        .iter()
+        .filter(|(_, document)| document.kind.has_siblings());
+    Ok(documents
+        .map(|(route, _)| config.feeds.join(route).display().to_string())
+        .collect())
 }
 
 fn judge(feed: &str) -> Verdict {

@@ -60,7 +60,10 @@ pub(super) fn explain(args: &Explain) -> u8 {
         return exit::USAGE;
     };
     tell(listed, &survey, &config, order.now, args.html);
-    let own = survey.problems.iter().filter(|problem| problem.path == path);
+    let own = survey
+        .problems
+        .iter()
+        .filter(|problem| problem.path == path);
     let mut problems: Vec<Problem> = own.cloned().collect();
     if let Some(account) = account(&path, &survey, &config) {
         problems.extend(account.problems);
@@ -80,9 +83,15 @@ pub(super) fn explain(args: &Explain) -> u8 {
 
 /// The path inside the folder of articles.
 fn inside(path: &Path, config: &Config) -> String {
-    let below = path.strip_prefix(&config.articles).map(Path::to_path_buf).ok();
+    let below = path
+        .strip_prefix(&config.articles)
+        .map(Path::to_path_buf)
+        .ok();
     let real = || {
-        let (path, folder) = (path.canonicalize().ok()?, config.articles.canonicalize().ok()?);
+        let (path, folder) = (
+            path.canonicalize().ok()?,
+            config.articles.canonicalize().ok()?,
+        );
         path.strip_prefix(folder).map(Path::to_path_buf).ok()
     };
     let found = below.or_else(real).unwrap_or_else(|| path.to_path_buf());
@@ -90,8 +99,17 @@ fn inside(path: &Path, config: &Config) -> String {
 }
 
 fn account(path: &str, survey: &Survey, config: &Config) -> Option<Account> {
-    let index = survey.catalogue.entries().iter().position(|entry| entry.article.path == path)?;
-    Some(fragment::account(index, &survey.catalogue, &config.site, &survey.assets))
+    let index = survey
+        .catalogue
+        .entries()
+        .iter()
+        .position(|entry| entry.article.path == path)?;
+    Some(fragment::account(
+        index,
+        &survey.catalogue,
+        &config.site,
+        &survey.assets,
+    ))
 }
 
 fn line(name: &str, value: &str, from: &str) {
@@ -120,36 +138,73 @@ fn tell(listed: &Listed, survey: &Survey, config: &Config, now: DateTime<Utc>, w
     };
     let from = |what: &str| origin(&reading.origins, what);
     // the last good version, if the file is broken
-    let index = survey.catalogue.entries().iter().position(|entry| entry.article.path == listed.path);
+    let index = survey
+        .catalogue
+        .entries()
+        .iter()
+        .position(|entry| entry.article.path == listed.path);
     if let Some(index) = index {
         let entry = &survey.catalogue.entries()[index];
         let id = from("id").unwrap_or_else(|| "given once, and kept in the ledger".to_owned());
         line("id", &entry.id, &id);
-        line("link", survey.catalogue.link(index), &link(own, config, &from));
+        line(
+            "link",
+            survey.catalogue.link(index),
+            &link(own, config, &from),
+        );
         let shown = |instant: DateTime<Utc>| instant.with_timezone(&config.site.zone).to_rfc3339();
         line("published", &shown(entry.published), &published(own, &from));
         let updated = from("updated").unwrap_or_else(|| {
             let changed = entry.updated > entry.published;
-            if changed { "when its text last changed" } else { "its text never changed" }.to_owned()
+            if changed {
+                "when its text last changed"
+            } else {
+                "its text never changed"
+            }
+            .to_owned()
         });
         line("updated", &shown(entry.updated), &updated);
     } else if let Some(published) = listed.published {
-        line("published", &published.with_timezone(&config.site.zone).to_rfc3339(), &from("published").unwrap_or_default());
+        line(
+            "published",
+            &published.with_timezone(&config.site.zone).to_rfc3339(),
+            &from("published").unwrap_or_default(),
+        );
     }
     if let Some(expires) = own.expires {
-        let instant = expires.instant(config.site.zone, 0).with_timezone(&config.site.zone);
-        line("expires", &instant.to_rfc3339(), &from("expires").unwrap_or_default());
+        let instant = expires
+            .instant(config.site.zone, 0)
+            .with_timezone(&config.site.zone);
+        line(
+            "expires",
+            &instant.to_rfc3339(),
+            &from("expires").unwrap_or_default(),
+        );
     }
-    line("title", own.title.as_ref().map_or("(none: a note)", |title| &title.text), &title(own, &from));
+    line(
+        "title",
+        own.title
+            .as_ref()
+            .map_or("(none: a note)", |title| &title.text),
+        &title(own, &from),
+    );
     let account = account(&listed.path, survey, config);
     if let Some(account) = &account {
         item(account, own, &from);
     }
-    let taken: Vec<&str> = reading.origins.iter().map(|origin| origin.key.split('.').next().unwrap_or_default()).collect();
+    let taken: Vec<&str> = reading
+        .origins
+        .iter()
+        .map(|origin| origin.key.split('.').next().unwrap_or_default())
+        .collect();
     let unused: Vec<String> = reading
         .keys
         .iter()
-        .filter(|(key, _)| !taken.contains(&key.as_str()) && !key.starts_with('<') && !["draft", "isdraft", "unlisted", "feed", "rss"].contains(&key.as_str()))
+        .filter(|(key, _)| {
+            !taken.contains(&key.as_str())
+                && !key.starts_with('<')
+                && !["draft", "isdraft", "unlisted", "feed", "rss"].contains(&key.as_str())
+        })
         .map(|(key, line)| format!("`{key}` (line {line})"))
         .collect();
     if !unused.is_empty() {
@@ -178,7 +233,9 @@ fn link(article: &Article, config: &Config, from: &Asked<'_>) -> String {
     let declared = from("url").filter(|_| article.url.is_some());
     declared
         .or_else(|| from("link").filter(|_| crate::link::declared(article, &config.site).is_some()))
-        .or_else(|| from("canonical").filter(|_| crate::link::declared(article, &config.site).is_some()))
+        .or_else(|| {
+            from("canonical").filter(|_| crate::link::declared(article, &config.site).is_some())
+        })
         .unwrap_or_else(|| match &config.site.permalink {
             Some(permalink) => match permalink.tool() {
                 Some(tool) => format!("as {} makes it (`permalink`)", tool.name()),
@@ -216,28 +273,56 @@ fn title(article: &Article, from: &Asked<'_>) -> String {
 
 fn item(account: &Account, own: &Article, from: &Asked<'_>) {
     let item = &account.item;
-    let names: Vec<&str> = item.authors.iter().map(|author| author.name.as_str()).collect();
+    let names: Vec<&str> = item
+        .authors
+        .iter()
+        .map(|author| author.name.as_str())
+        .collect();
     if !names.is_empty() {
-        line("authors", &names.join(", "), &from("authors").unwrap_or_else(|| "`author` of the configuration".to_owned()));
+        line(
+            "authors",
+            &names.join(", "),
+            &from("authors").unwrap_or_else(|| "`author` of the configuration".to_owned()),
+        );
     }
     for (name, terms) in [("tags", &own.tags), ("categories", &own.categories)] {
         if !terms.is_empty() {
-            line(name, &terms.join(", "), &from(name).unwrap_or_else(|| "the folders around `_posts`".to_owned()));
+            line(
+                name,
+                &terms.join(", "),
+                &from(name).unwrap_or_else(|| "the folders around `_posts`".to_owned()),
+            );
         }
     }
     let summary = from("summary").unwrap_or_else(|| {
-        if own.summary.is_some() { "what stands before the `more` mark" } else { "the first paragraph" }.to_owned()
+        if own.summary.is_some() {
+            "what stands before the `more` mark"
+        } else {
+            "the first paragraph"
+        }
+        .to_owned()
     });
     line("summary", &article::words::cut(&item.summary, 60), &summary);
     if let Some(language) = &own.language {
         let named = location::language(&own.path).map(|_| "the name of the file".to_owned());
-        line("language", language, &from("language").or(named).unwrap_or_default());
+        line(
+            "language",
+            language,
+            &from("language").or(named).unwrap_or_default(),
+        );
     }
     if let Some(image) = &item.image {
         line("image", &image.url, &from("image").unwrap_or_default());
     }
     for attachment in &item.attachments {
-        line("enclosure", &format!("{} ({}, {} bytes)", attachment.url, attachment.mime, attachment.length), &from("enclosures").unwrap_or_default());
+        line(
+            "enclosure",
+            &format!(
+                "{} ({}, {} bytes)",
+                attachment.url, attachment.mime, attachment.length
+            ),
+            &from("enclosures").unwrap_or_default(),
+        );
     }
 }
 
@@ -248,8 +333,16 @@ fn feeds(index: usize, survey: &Survey, config: &Config, now: DateTime<Utc>) {
     for spec in &config.specs {
         let selected = feed::select(&survey.catalogue, spec, &config.site, now);
         if let Some(place) = selected.iter().position(|other| *other == index) {
-            let folder = if spec.name.is_empty() { String::new() } else { format!("{}/", spec.name) };
-            names.push(format!("/{folder} as entry {} of {}", place + 1, selected.len()));
+            let folder = if spec.name.is_empty() {
+                String::new()
+            } else {
+                format!("{}/", spec.name)
+            };
+            names.push(format!(
+                "/{folder} as entry {} of {}",
+                place + 1,
+                selected.len()
+            ));
         }
     }
     for by in &config.by {
@@ -258,7 +351,15 @@ fn feeds(index: usize, survey: &Survey, config: &Config, now: DateTime<Utc>) {
         }
     }
     let none = "none: there are newer ones, or its own switches keep it out".to_owned();
-    line("in feeds", if names.is_empty() { &none } else { names.first().unwrap_or(&none) }, "");
+    line(
+        "in feeds",
+        if names.is_empty() {
+            &none
+        } else {
+            names.first().unwrap_or(&none)
+        },
+        "",
+    );
     for name in names.iter().skip(1) {
         line("", name, "");
     }
@@ -285,9 +386,22 @@ fn changes(account: &Account) {
     }
     let parts: Vec<String> = gone
         .iter()
-        .map(|(name, count)| if *count == 1 { (*name).to_owned() } else { format!("{count} × {name}") })
+        .map(|(name, count)| {
+            if *count == 1 {
+                (*name).to_owned()
+            } else {
+                format!("{count} × {name}")
+            }
+        })
         .collect();
     if !parts.is_empty() {
-        line("", &format!("not for readers, or written otherwise: {}", parts.join(", ")), "");
+        line(
+            "",
+            &format!(
+                "not for readers, or written otherwise: {}",
+                parts.join(", ")
+            ),
+            "",
+        );
     }
 }

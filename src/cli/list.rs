@@ -76,7 +76,9 @@ pub(super) fn list(args: &List) -> u8 {
             return exit::NOTHING_WRITTEN;
         }
     };
-    let wanted = |listed: &&Listed| args.state.is_empty() || args.state.iter().any(|state| state.is(listed.state));
+    let wanted = |listed: &&Listed| {
+        args.state.is_empty() || args.state.iter().any(|state| state.is(listed.state))
+    };
     let mut files: Vec<&Listed> = survey.files.iter().filter(wanted).collect();
     // newest first, as feeds have them; what has no date comes last
     files.sort_by(|a, b| (b.published, &a.path).cmp(&(a.published, &b.path)));
@@ -90,12 +92,22 @@ pub(super) fn list(args: &List) -> u8 {
 
 fn table(files: &[&Listed], config: &Config, long: bool) {
     let terminal = std::io::stdout().is_terminal();
-    let width = if terminal { terminal_width() } else { usize::MAX };
+    let width = if terminal {
+        terminal_width()
+    } else {
+        usize::MAX
+    };
     for listed in files {
         let date = listed.published.map_or_else(String::new, |published| {
-            published.with_timezone(&config.site.zone).format("%Y-%m-%d").to_string()
+            published
+                .with_timezone(&config.site.zone)
+                .format("%Y-%m-%d")
+                .to_string()
         });
-        let title = listed.title.as_deref().unwrap_or("(a note without a title)");
+        let title = listed
+            .title
+            .as_deref()
+            .unwrap_or("(a note without a title)");
         let left = format!("{date:10}  {:9}  ", listed.state.name());
         // title and path share what is left of the line
         let room = width.saturating_sub(left.len());
@@ -145,5 +157,9 @@ fn counts(files: &[&Listed]) -> String {
             parts.push(format!("{count} {}", state.name()));
         }
     }
-    if parts.is_empty() { "no articles".to_owned() } else { parts.join(", ") }
+    if parts.is_empty() {
+        "no articles".to_owned()
+    } else {
+        parts.join(", ")
+    }
 }

@@ -35,12 +35,19 @@ pub(super) fn man(args: &Man) -> u8 {
     let Some(name) = &args.command else {
         return page(program);
     };
-    let found = program.get_subcommands().find(|command| command.get_name() == name).cloned();
+    let found = program
+        .get_subcommands()
+        .find(|command| command.get_name() == name)
+        .cloned();
     match found {
         Some(command) => page(command),
         None => {
             let names: Vec<&str> = program.get_subcommands().map(Command::get_name).collect();
-            let _ = writeln!(std::io::stderr(), "error: there is no command `{name}`; there is {}", names.join(", "));
+            let _ = writeln!(
+                std::io::stderr(),
+                "error: there is no command `{name}`; there is {}",
+                names.join(", ")
+            );
             exit::USAGE
         }
     }

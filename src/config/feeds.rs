@@ -59,7 +59,9 @@ pub(super) fn main(title: &str, defaults: &raw::Defaults) -> Result<FeedSpec, St
 pub(super) fn by(names: &[String]) -> Result<Vec<By>, String> {
     let mut found = Vec::new();
     for name in names {
-        let by = By::ALL.into_iter().find(|by| by.name() == name || by.folder() == name);
+        let by = By::ALL
+            .into_iter()
+            .find(|by| by.name() == name || by.folder() == name);
         let by = by.ok_or_else(|| {
             let names = By::ALL.map(|by| format!("`{}`", by.name())).join(", ");
             format!("`{name}` is nothing that articles are sorted by; use {names}")
@@ -109,11 +111,18 @@ fn name(name: Option<&str>, others: &[FeedSpec]) -> Result<String, String> {
     let first = name.split('/').next().unwrap_or_default();
     let last = name.rsplit('/').next().unwrap_or_default();
     if TAKEN.iter().any(|taken| taken.eq_ignore_ascii_case(first)) || TAKEN[6..].contains(&last) {
-        return Err(format!("the name `{name}` is in the way of what is published at `/{first}`; choose another one"));
+        return Err(format!(
+            "the name `{name}` is in the way of what is published at `/{first}`; choose another one"
+        ));
     }
     let folded = name.to_lowercase();
-    if others.iter().any(|other| other.name.to_lowercase() == folded) {
-        return Err(format!("two feeds are called `{name}`; give one of them another name"));
+    if others
+        .iter()
+        .any(|other| other.name.to_lowercase() == folded)
+    {
+        return Err(format!(
+            "two feeds are called `{name}`; give one of them another name"
+        ));
     }
     Ok(name.to_owned())
 }
@@ -131,9 +140,16 @@ fn filter(feed: &raw::Feed, context: &Context<'_>) -> Result<Filter, String> {
         let Some(condition) = condition else { continue };
         let (any, all, none) = match condition {
             raw::Condition::Any(any) => (any.as_slice(), [].as_slice(), [].as_slice()),
-            raw::Condition::Each { any, all, none } => (any.as_slice(), all.as_slice(), none.as_slice()),
+            raw::Condition::Each { any, all, none } => {
+                (any.as_slice(), all.as_slice(), none.as_slice())
+            }
         };
-        let each = |names: &[String]| names.iter().map(|name| term(by, name, context)).collect::<Result<Vec<_>, _>>();
+        let each = |names: &[String]| {
+            names
+                .iter()
+                .map(|name| term(by, name, context))
+                .collect::<Result<Vec<_>, _>>()
+        };
         terms.push((
             by,
             Terms {
@@ -153,15 +169,24 @@ fn filter(feed: &raw::Feed, context: &Context<'_>) -> Result<Filter, String> {
 /// A term as articles have it.
 fn term(by: By, name: &str, context: &Context<'_>) -> Result<String, String> {
     match by {
-        By::Author => Ok(context.authors.get(name).map_or(name, |author| &author.name).to_owned()),
+        By::Author => Ok(context
+            .authors
+            .get(name)
+            .map_or(name, |author| &author.name)
+            .to_owned()),
         By::Section => Ok(name.trim_matches('/').to_owned()),
-        By::Language => language::tag(name)
-            .ok_or_else(|| format!("`{name}` is no language tag; use one like `en`, `de` or `pt-BR`")),
+        By::Language => language::tag(name).ok_or_else(|| {
+            format!("`{name}` is no language tag; use one like `en`, `de` or `pt-BR`")
+        }),
         By::Tag | By::Category => Ok(name.to_owned()),
     }
 }
 
-fn instant(key: &str, value: Option<&toml::Value>, zone: Tz) -> Result<Option<DateTime<Utc>>, String> {
+fn instant(
+    key: &str,
+    value: Option<&toml::Value>,
+    zone: Tz,
+) -> Result<Option<DateTime<Utc>>, String> {
     let text = match value {
         None => return Ok(None),
         Some(toml::Value::String(text)) => text.clone(),
@@ -205,7 +230,11 @@ fn with(mut spec: FeedSpec, shape: &raw::Shape) -> Result<FeedSpec, String> {
 }
 
 fn formats(names: &[String]) -> Result<Vec<Kind>, String> {
-    let known = [("rss", Kind::Rss), ("atom", Kind::Atom), ("json", Kind::Json)];
+    let known = [
+        ("rss", Kind::Rss),
+        ("atom", Kind::Atom),
+        ("json", Kind::Json),
+    ];
     let is_known = |name: &String| known.iter().any(|(known, _)| known == name);
     if let Some(unknown) = names.iter().find(|name| !is_known(name)) {
         return Err(format!(
@@ -215,6 +244,8 @@ fn formats(names: &[String]) -> Result<Vec<Kind>, String> {
     if names.is_empty() {
         return Err("`formats` is empty; name at least one of `rss`, `atom` and `json`".to_owned());
     }
-    let wanted = known.into_iter().filter(|(name, _)| names.iter().any(|other| other == name));
+    let wanted = known
+        .into_iter()
+        .filter(|(name, _)| names.iter().any(|other| other == name));
     Ok(wanted.map(|(_, kind)| kind).collect())
 }

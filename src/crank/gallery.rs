@@ -42,7 +42,9 @@ impl Gallery {
         for folder in folders(config, served) {
             let documents = documents(&folder, served);
             let tags: Vec<String> = documents.iter().map(|(_, _, tag)| tag.clone()).collect();
-            let known = before.remove(&folder).filter(|picture| picture.tags == tags);
+            let known = before
+                .remove(&folder)
+                .filter(|picture| picture.tags == tags);
             // the index shows the newest articles of the first
             if known.is_none() || order.is_empty() {
                 let Some(shown) = shown(config, site, served, &folder, &documents) else {
@@ -65,9 +67,13 @@ impl Gallery {
             }
             order.push(folder);
         }
-        let pictures = order.iter().filter_map(|folder| Some((folder, self.pictures.get(folder)?)));
-        let feeds: Vec<(&str, &Channel)> =
-            pictures.clone().map(|(folder, picture)| (folder.as_str(), &picture.channel)).collect();
+        let pictures = order
+            .iter()
+            .filter_map(|folder| Some((folder, self.pictures.get(folder)?)));
+        let feeds: Vec<(&str, &Channel)> = pictures
+            .clone()
+            .map(|(folder, picture)| (folder.as_str(), &picture.channel))
+            .collect();
         let index = page::index(site, &feeds, &newest.unwrap_or_default());
         let previews = pictures.map(|(_, picture)| picture.preview.clone());
         let index = Leaf {
@@ -81,7 +87,11 @@ impl Gallery {
 /// The folders of all feeds, each empty or ending in `/`: the main feed's, those of the configuration, the rest.
 fn folders(config: &Config, served: &Served) -> Vec<String> {
     let folder = |route: &str| route.rfind('/').map_or("", |at| &route[..=at]).to_owned();
-    let mut folders: Vec<String> = config.specs.iter().map(|spec| folder(&spec.route(Kind::Rss))).collect();
+    let mut folders: Vec<String> = config
+        .specs
+        .iter()
+        .map(|spec| folder(&spec.route(Kind::Rss)))
+        .collect();
     let resources = served.resources();
     let mut topics: Vec<String> = resources
         .filter(|(_, resource)| resource.kind.is_feed())
@@ -96,7 +106,11 @@ fn folders(config: &Config, served: &Served) -> Vec<String> {
 
 /// The documents of a feed: format, path, entity tag.
 fn documents(folder: &str, served: &Served) -> Vec<(Kind, String, String)> {
-    let kinds = [(Kind::Rss, "rss.xml"), (Kind::Atom, "atom.xml"), (Kind::Json, "feed.json")];
+    let kinds = [
+        (Kind::Rss, "rss.xml"),
+        (Kind::Atom, "atom.xml"),
+        (Kind::Json, "feed.json"),
+    ];
     let documents = kinds.into_iter().filter_map(|(kind, name)| {
         let path = format!("{folder}{name}");
         let resource = served.resource(&path)?;
@@ -127,7 +141,10 @@ fn shown(
             title: published.title.clone().unwrap_or_else(|| name.to_owned()),
             description: published.description.clone().unwrap_or_default(),
             language: language_of(folder, site),
-            documents: documents.iter().map(|(kind, path, _)| (*kind, site.url(path))).collect(),
+            documents: documents
+                .iter()
+                .map(|(kind, path, _)| (*kind, site.url(path)))
+                .collect(),
             ..Channel::new(site, config.specs.first()?)
         },
     };

@@ -73,8 +73,11 @@ pub(super) fn ready<'s>(step: &'s Step<'_>, durable: bool) -> Exhibit<'s> {
 
 /// The language of the feed whose documents are in `folder`.
 pub(super) fn language_of(folder: &str, site: &Site) -> String {
-    let tag = folder.strip_prefix("languages/").map(|tag| tag.trim_end_matches('/'));
-    tag.and_then(language::tag).unwrap_or_else(|| site.language.clone())
+    let tag = folder
+        .strip_prefix("languages/")
+        .map(|tag| tag.trim_end_matches('/'));
+    tag.and_then(language::tag)
+        .unwrap_or_else(|| site.language.clone())
 }
 
 /// The same offer with quick encodings of whatever has none.

@@ -35,7 +35,10 @@ impl Filter {
     pub fn fits(&self, entry: &Entry, site: &Site) -> bool {
         self.after.is_none_or(|after| entry.published >= after)
             && self.before.is_none_or(|before| entry.published < before)
-            && self.terms.iter().all(|(by, terms)| terms.fit(&by.terms(entry, site)))
+            && self
+                .terms
+                .iter()
+                .all(|(by, terms)| terms.fit(&by.terms(entry, site)))
     }
 
     /// The language of the feed, if it is in one.

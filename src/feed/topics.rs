@@ -76,14 +76,20 @@ impl By {
                 let authors = article.authors.iter();
                 let own: Vec<String> = authors.map(|author| author.name.clone()).collect();
                 if own.is_empty() {
-                    site.author.iter().map(|author| author.name.clone()).collect()
+                    site.author
+                        .iter()
+                        .map(|author| author.name.clone())
+                        .collect()
                 } else {
                     own
                 }
             }
             Self::Section => {
                 let path = location::sections(&article.path);
-                let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+                let ends = path
+                    .match_indices('/')
+                    .map(|(at, _)| at)
+                    .chain([path.len()]);
                 let folders = ends.map(|end| path[..end].to_owned());
                 folders.filter(|folder| !folder.is_empty()).collect()
             }
@@ -96,8 +102,12 @@ impl By {
         if self == Self::Section {
             return slug_path(term);
         }
-        let words = term.replace('+', " plus ").replace('#', " sharp ").replace('&', " and ");
-        slug(&words).unwrap_or_else(|| format!("x-{}", &blake3::hash(term.as_bytes()).to_hex()[..8]))
+        let words = term
+            .replace('+', " plus ")
+            .replace('#', " sharp ")
+            .replace('&', " and ");
+        slug(&words)
+            .unwrap_or_else(|| format!("x-{}", &blake3::hash(term.as_bytes()).to_hex()[..8]))
     }
 }
 
@@ -141,7 +151,9 @@ pub fn topics(by: By, catalogue: &Catalogue, ledger: &Ledger, site: &Site) -> Ve
     for (key, (term, entries)) in new {
         let slug = by.slug(&key);
         let numbered = (2..).map(|number| format!("{slug}-{number}"));
-        let free = std::iter::once(slug.clone()).chain(numbered).find(|slug| !taken.contains(slug));
+        let free = std::iter::once(slug.clone())
+            .chain(numbered)
+            .find(|slug| !taken.contains(slug));
         let slug = free.unwrap_or(slug);
         taken.insert(slug.clone());
         topics.push(Topic {

@@ -28,8 +28,15 @@ pub fn media(place: &Path) -> Media {
 /// A regular file; what took its place since the scan must not make us wait.
 fn open(place: &Path) -> Option<BufReader<File>> {
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).ok()?;
-    let file = File::options().read(true).custom_flags(flags).open(place).ok()?;
-    file.metadata().ok()?.is_file().then(|| BufReader::new(file))
+    let file = File::options()
+        .read(true)
+        .custom_flags(flags)
+        .open(place)
+        .ok()?;
+    file.metadata()
+        .ok()?
+        .is_file()
+        .then(|| BufReader::new(file))
 }
 
 fn picture(place: &Path) -> Option<Media> {
@@ -57,7 +64,10 @@ fn picture(place: &Path) -> Option<Media> {
 
 fn sound(place: &Path) -> Option<Media> {
     let options = ParseOptions::new().read_tags(false).read_cover_art(false);
-    let probe = Probe::new(open(place)?).options(options).guess_file_type().ok()?;
+    let probe = Probe::new(open(place)?)
+        .options(options)
+        .guess_file_type()
+        .ok()?;
     let mime = match probe.file_type()? {
         FileType::Mpeg => Some("audio/mpeg"),
         FileType::Aac => Some("audio/aac"),
@@ -68,7 +78,13 @@ fn sound(place: &Path) -> Option<Media> {
         // a film may be in the same container: its name knows
         _ => None,
     };
-    let seconds = probe.read().ok()?.properties().duration().as_secs_f64().round();
+    let seconds = probe
+        .read()
+        .ok()?
+        .properties()
+        .duration()
+        .as_secs_f64()
+        .round();
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

@@ -67,7 +67,9 @@ impl TokenSink for Census {
             let mut found = self.0.borrow_mut();
             *found.entry(format!("<{}>", tag.name)).or_default() += 1;
             for attribute in &tag.attrs {
-                *found.entry(format!("{}=", attribute.name.local)).or_default() += 1;
+                *found
+                    .entry(format!("{}=", attribute.name.local))
+                    .or_default() += 1;
             }
             return inside(&tag.name);
         }

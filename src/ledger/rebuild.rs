@@ -103,7 +103,9 @@ fn has_link(article: &Article, entry: &Remembered, site: &Site) -> bool {
         None => format!(
             "{}{PAGES}{}/",
             site.base,
-            crate::site::encode_path(&crate::site::slug::slug_path(&location::stem(&article.path)))
+            crate::site::encode_path(&crate::site::slug::slug_path(&location::stem(
+                &article.path
+            )))
         ),
     });
     link::canonical(&expected).as_deref() == Some(link)

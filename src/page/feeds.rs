@@ -26,9 +26,14 @@ pub struct Shown {
 /// The first page: what this is, the feeds, the newest articles.
 #[must_use]
 pub fn index(site: &Site, feeds: &[(&str, &Channel)], newest: &Published) -> String {
-    let (topics, feeds): (Vec<_>, Vec<_>) = feeds.iter().partition(|(folder, _)| By::of(folder).is_some());
+    let (topics, feeds): (Vec<_>, Vec<_>) = feeds
+        .iter()
+        .partition(|(folder, _)| By::of(folder).is_some());
     let feeds: Vec<(&str, &Channel)> = feeds;
-    let channels: Vec<Channel> = feeds.iter().map(|(_, channel)| (*channel).clone()).collect();
+    let channels: Vec<Channel> = feeds
+        .iter()
+        .map(|(_, channel)| (*channel).clone())
+        .collect();
     let frame = Frame {
         site,
         root: "",
@@ -131,7 +136,11 @@ fn addresses(channel: &Channel) -> Markup {
 /// The feeds of single terms, by what kind of term it is; each leads to its preview, where its addresses are.
 fn topic_lists(topics: &[(&str, &Channel)], site: &Site) -> Markup {
     let start = format!("{}: ", site.title);
-    let of = |by: By| topics.iter().filter(move |(folder, _)| By::of(folder) == Some(by));
+    let of = |by: By| {
+        topics
+            .iter()
+            .filter(move |(folder, _)| By::of(folder) == Some(by))
+    };
     html! {
         @for by in By::ALL {
             @if of(by).next().is_some() {

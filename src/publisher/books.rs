@@ -196,7 +196,12 @@ impl Books {
     }
 
     /// The published entry serves where even the kept source of a broken article is gone.
-    fn resurrect(&mut self, config: &Config, folder: &mut Folder, published: &[(Issue, Published)]) {
+    fn resurrect(
+        &mut self,
+        config: &Config,
+        folder: &mut Folder,
+        published: &[(Issue, Published)],
+    ) {
         for lost in std::mem::take(&mut folder.lost) {
             let Some(record) = self
                 .ledger

@@ -169,10 +169,18 @@ fn describe(folder: &mut Folder, found: &Found, config: &Config) {
     let path = &found.path;
     let (section, problems) = match folder::read(found) {
         Ok((bytes, _)) => article::section(Source { path, bytes }, &config.dialect),
-        Err(problem) => (Section { draft: true, ..Section::default() }, vec![problem]),
+        Err(problem) => (
+            Section {
+                draft: true,
+                ..Section::default()
+            },
+            vec![problem],
+        ),
     };
     folder.problems.extend(problems);
-    folder.sections.insert(location::folder(path).to_owned(), section);
+    folder
+        .sections
+        .insert(location::folder(path).to_owned(), section);
 }
 
 impl Folder {

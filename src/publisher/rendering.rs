@@ -43,7 +43,11 @@ pub(super) fn render(
 ) -> anyhow::Result<Rendering> {
     let site = &with_icon(config, folder);
     let wanted = wanted(config, catalogue, folder, ledger, now);
-    let mut shown: BTreeSet<usize> = wanted.iter().flat_map(|wanted| &wanted.selected).copied().collect();
+    let mut shown: BTreeSet<usize> = wanted
+        .iter()
+        .flat_map(|wanted| &wanted.selected)
+        .copied()
+        .collect();
     shown.extend(
         (0..catalogue.entries().len()).filter(|index| catalogue.entries()[*index].page.is_some()),
     );
@@ -67,7 +71,11 @@ pub(super) fn render(
         .collect();
     let documents = feeds.par_iter().map(|(feed, _)| render::documents(feed));
     let documents: Result<Vec<Vec<Document>>, String> = documents.collect();
-    for document in documents.map_err(|error| anyhow!("cannot write {error}"))?.into_iter().flatten() {
+    for document in documents
+        .map_err(|error| anyhow!("cannot write {error}"))?
+        .into_iter()
+        .flatten()
+    {
         rendering.wanted.insert(document.route.clone());
         rendering.put(document);
     }
@@ -173,8 +181,10 @@ fn fragments(
     folder: &Folder,
     progress: &dyn Progress,
 ) -> Fragments {
-    let wanted: BTreeSet<String> =
-        shown.par_iter().flat_map_iter(|index| fragment::media_files(*index, catalogue, site, &folder.assets)).collect();
+    let wanted: BTreeSet<String> = shown
+        .par_iter()
+        .flat_map_iter(|index| fragment::media_files(*index, catalogue, site, &folder.assets))
+        .collect();
     let media = wanted.into_par_iter().filter_map(|path| {
         let media = crate::folder::media(folder.places.get(&path)?);
         Some((path, media))
@@ -222,7 +232,10 @@ fn wanted(
     };
     for by in &config.by {
         for topic in feed::topics(*by, catalogue, ledger, site) {
-            let section = folder.sections.get(&topic.term).filter(|_| *by == By::Section);
+            let section = folder
+                .sections
+                .get(&topic.term)
+                .filter(|_| *by == By::Section);
             let name = section.and_then(|section| section.title.as_deref());
             let spec = FeedSpec {
                 title: format!("{}: {}", site.title, name.unwrap_or(&topic.term)),
@@ -268,7 +281,10 @@ fn feed(
     now: DateTime<Utc>,
 ) -> (Feed, Option<FeedRecord>) {
     let spec = &wanted.spec;
-    let shown = wanted.selected.iter().filter_map(|index| fragments.get(index));
+    let shown = wanted
+        .selected
+        .iter()
+        .filter_map(|index| fragments.get(index));
     let mut items: Vec<Item> = shown
         .map(|fragment| fragment.item.in_feed_of(&channel.language, &site.language))
         .collect();

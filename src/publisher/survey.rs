@@ -97,15 +97,23 @@ pub struct Survey {
 }
 
 /// Looks at everything as a turn would.
-pub(super) fn survey(config: &Config, order: &Order, progress: &dyn Progress) -> Result<Survey, Halt> {
+pub(super) fn survey(
+    config: &Config,
+    order: &Order,
+    progress: &dyn Progress,
+) -> Result<Survey, Halt> {
     let state = Kept::load(&config.state());
     let mut books = Books::open(config, state.clone())?;
     let mut folder = read::folder(config, &state, order, progress)?;
     books.mend(config, &mut folder);
     let candidates = std::mem::take(&mut folder.candidates);
-    let offered: BTreeMap<String, Article> =
-        candidates.iter().map(|candidate| (candidate.article.path.clone(), candidate.article.clone())).collect();
-    let seen = books.ledger.observe(&folder.present, candidates, &config.site, order.now);
+    let offered: BTreeMap<String, Article> = candidates
+        .iter()
+        .map(|candidate| (candidate.article.path.clone(), candidate.article.clone()))
+        .collect();
+    let seen = books
+        .ledger
+        .observe(&folder.present, candidates, &config.site, order.now);
     let catalogue = Catalogue::new(seen.entries, &config.site);
     let mut problems = std::mem::take(&mut folder.problems);
     problems.extend(seen.problems);
@@ -118,13 +126,21 @@ pub(super) fn survey(config: &Config, order: &Order, progress: &dyn Progress) ->
     for (path, article) in offered.iter().filter(|(path, _)| !is_public(path)) {
         files.push(withheld(path, article, config, order.now, &problems));
     }
-    files.extend(std::mem::take(&mut folder.hidden).into_iter().map(|hidden| draft(hidden, config)));
+    files.extend(
+        std::mem::take(&mut folder.hidden)
+            .into_iter()
+            .map(|hidden| draft(hidden, config)),
+    );
     files.extend(broken(&folder, &offered, &files, &problems));
-    files.extend(std::mem::take(&mut folder.redirects).into_iter().map(|path| Listed {
-        state: State::Redirect,
-        why: "only leads elsewhere".to_owned(),
-        ..bare(path)
-    }));
+    files.extend(
+        std::mem::take(&mut folder.redirects)
+            .into_iter()
+            .map(|path| Listed {
+                state: State::Redirect,
+                why: "only leads elsewhere".to_owned(),
+                ..bare(path)
+            }),
+    );
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(Survey {
         files,
@@ -151,9 +167,14 @@ fn public(entry: &Entry, link: &str, problems: &[Problem]) -> Listed {
     let (state, mut why) = if entry.in_feeds() {
         (State::Public, String::new())
     } else {
-        (State::Unlisted, entry.article.why.clone().unwrap_or_default())
+        (
+            State::Unlisted,
+            entry.article.why.clone().unwrap_or_default(),
+        )
     };
-    if let Some(kept) = problem(&entry.article.path, Level::Warning, problems).filter(|what| what.contains("last good version")) {
+    if let Some(kept) = problem(&entry.article.path, Level::Warning, problems)
+        .filter(|what| what.contains("last good version"))
+    {
         why = kept;
     }
     Listed {
@@ -169,16 +190,32 @@ fn public(entry: &Entry, link: &str, problems: &[Problem]) -> Listed {
 }
 
 /// For the public, if its dates and the others allowed it.
-fn withheld(path: &str, article: &Article, config: &Config, now: DateTime<Utc>, problems: &[Problem]) -> Listed {
+fn withheld(
+    path: &str,
+    article: &Article,
+    config: &Config,
+    now: DateTime<Utc>,
+    problems: &[Problem],
+) -> Listed {
     let zone = config.site.zone;
     let instant = |date: crate::article::Date| date.instant(zone, 0);
-    let said = |instant: DateTime<Utc>| instant.with_timezone(&zone).format("%Y-%m-%d %H:%M %Z").to_string();
+    let said = |instant: DateTime<Utc>| {
+        instant
+            .with_timezone(&zone)
+            .format("%Y-%m-%d %H:%M %Z")
+            .to_string()
+    };
     let (published, expires) = (article.published.map(instant), article.expires.map(instant));
     let (state, why) = match (published, expires) {
-        (Some(published), _) if published > now => (State::Scheduled, format!("appears on {}", said(published))),
-        (_, Some(expires)) if expires <= now => (State::Expired, format!("went on {}", said(expires))),
+        (Some(published), _) if published > now => {
+            (State::Scheduled, format!("appears on {}", said(published)))
+        }
+        (_, Some(expires)) if expires <= now => {
+            (State::Expired, format!("went on {}", said(expires)))
+        }
         _ => {
-            let why = problem(path, Level::Error, problems).or_else(|| problem(path, Level::Warning, problems));
+            let why = problem(path, Level::Error, problems)
+                .or_else(|| problem(path, Level::Warning, problems));
             (State::Held, why.unwrap_or_default())
         }
     };
@@ -196,7 +233,10 @@ fn draft(hidden: Hidden, config: &Config) -> Listed {
         state: State::Draft,
         why: hidden.why,
         title: title(&hidden.article),
-        published: hidden.article.published.map(|date| date.instant(config.site.zone, 0)),
+        published: hidden
+            .article
+            .published
+            .map(|date| date.instant(config.site.zone, 0)),
         ..bare(hidden.article.path)
     }
 }
@@ -208,8 +248,12 @@ fn broken<'f>(
     files: &[Listed],
     problems: &'f [Problem],
 ) -> Vec<Listed> {
-    let known: std::collections::BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
-    let rest = folder.present.iter().filter(|path| !offered.contains_key(*path) && !known.contains(path.as_str()));
+    let known: std::collections::BTreeSet<&str> =
+        files.iter().map(|file| file.path.as_str()).collect();
+    let rest = folder
+        .present
+        .iter()
+        .filter(|path| !offered.contains_key(*path) && !known.contains(path.as_str()));
     rest.map(|path| Listed {
         why: problem(path, Level::Error, problems).unwrap_or_else(|| "is empty".to_owned()),
         ..bare(path.clone())
@@ -218,7 +262,9 @@ fn broken<'f>(
 }
 
 fn problem(path: &str, level: Level, problems: &[Problem]) -> Option<String> {
-    let found = problems.iter().find(|problem| problem.path == path && problem.level == level)?;
+    let found = problems
+        .iter()
+        .find(|problem| problem.path == path && problem.level == level)?;
     let line = found.line.map(|line| format!(" (line {line})"));
     Some(format!("{}{}", found.what, line.unwrap_or_default()))
 }

@@ -97,8 +97,7 @@ pub(super) fn write(feed: &feed::Feed) -> Result<Vec<u8>, serde_json::Error> {
 }
 
 fn item(item: &feed::Item, content: Content) -> Item<'_> {
-    let html = (content != Content::Summary && !item.html.is_empty())
-        .then(|| text(&item.html));
+    let html = (content != Content::Summary && !item.html.is_empty()).then(|| text(&item.html));
     let summary = (!item.summary.is_empty()).then(|| text(&item.summary).into_owned());
     // one of the two contents must be there (JSON Feed 1.1, items)
     let (content_text, summary) = match (&html, content) {

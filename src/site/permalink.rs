@@ -44,7 +44,9 @@ impl Permalink {
             return Ok(Self::Tool(tool, tool.prefix(articles)));
         }
         if !text.contains([':', '/']) {
-            let names = Tool::ALL.map(|tool| format!("`{}`", tool.name())).join(", ");
+            let names = Tool::ALL
+                .map(|tool| format!("`{}`", tool.name()))
+                .join(", ");
             return Err(format!(
                 "`{text}` is neither a pattern nor a generator that is known ({names}); write a pattern such as `/:year/:month/:slug/`"
             ));

@@ -74,11 +74,18 @@ impl Tool {
                 _ => None,
             })
             .collect();
-        let behind = |root: &str| names.iter().rposition(|name| *name == root).map(|at| at + 1);
+        let behind = |root: &str| {
+            names
+                .iter()
+                .rposition(|name| *name == root)
+                .map(|at| at + 1)
+        };
         let from = match self {
             Self::Hugo | Self::Zola => behind("content"),
             Self::Astro => behind("content").or(behind("pages")),
-            Self::Eleventy => behind("content").or(behind("src")).or((!articles.is_absolute()).then_some(0)),
+            Self::Eleventy => behind("content")
+                .or(behind("src"))
+                .or((!articles.is_absolute()).then_some(0)),
             Self::Jekyll | Self::Pelican | Self::Nikola | Self::Hexo => None,
         };
         let below = names.get(from.unwrap_or(names.len())..).unwrap_or_default();
@@ -111,7 +118,10 @@ impl Tool {
             Self::Zola => {
                 let (folder, name) = parts(location::without_language(&stem));
                 let name = declared.unwrap_or(location::without_date(name));
-                let folder: String = folder.split_inclusive('/').map(|part| ascii(part) + "/").collect();
+                let folder: String = folder
+                    .split_inclusive('/')
+                    .map(|part| ascii(part) + "/")
+                    .collect();
                 translated(format!("{folder}{}/", ascii(name)))
             }
             Self::Eleventy => format!("{stem}/"),
@@ -143,7 +153,9 @@ impl Tool {
                 other.map_or(path.clone(), |language| format!("{language}/{path}"))
             }
             Self::Hexo => {
-                let below = stem.rsplit_once("_posts/").map_or(stem.as_str(), |(_, below)| below);
+                let below = stem
+                    .rsplit_once("_posts/")
+                    .map_or(stem.as_str(), |(_, below)| below);
                 format!("{year:04}/{month:02}/{day:02}/{below}/")
             }
         };
@@ -153,7 +165,8 @@ impl Tool {
 
 /// The folder, with a slash behind it, and the name.
 fn parts(stem: &str) -> (&str, &str) {
-    stem.rfind('/').map_or(("", stem), |slash| stem.split_at(slash + 1))
+    stem.rfind('/')
+        .map_or(("", stem), |slash| stem.split_at(slash + 1))
 }
 
 /// Hugo's paths: lower case, `-` for white space, and only what it lets stand in a URL.
@@ -215,7 +228,10 @@ pub(super) fn jekyll_title(article: &Article) -> String {
     let name = name.unwrap_or_else(|| location::without_date(location::name(&stem)));
     let mut out = String::new();
     for c in name.chars() {
-        if c.is_alphanumeric() || "._~!$&'()+,;=@".contains(c) || unicode_normalization::char::is_combining_mark(c) {
+        if c.is_alphanumeric()
+            || "._~!$&'()+,;=@".contains(c)
+            || unicode_normalization::char::is_combining_mark(c)
+        {
             out.push(c);
         } else if !out.is_empty() && !out.ends_with('-') {
             out.push('-');
@@ -227,10 +243,16 @@ pub(super) fn jekyll_title(article: &Article) -> String {
 
 /// Jekyll's `:categories`: in lower case, the folders first, each a folder.
 pub(super) fn jekyll_categories(article: &Article) -> String {
-    let around = article.path.split_once("/_posts/").map(|(around, _)| around);
-    let is_folder = |name: &str| around.is_some_and(|around| around.split('/').any(|folder| folder == name));
+    let around = article
+        .path
+        .split_once("/_posts/")
+        .map(|(around, _)| around);
+    let is_folder =
+        |name: &str| around.is_some_and(|around| around.split('/').any(|folder| folder == name));
     let (folders, declared): (Vec<&String>, Vec<&String>) =
         article.categories.iter().partition(|name| is_folder(name));
     let all = folders.into_iter().chain(declared);
-    all.map(|name| name.to_lowercase().replace('/', "-")).collect::<Vec<_>>().join("/")
+    all.map(|name| name.to_lowercase().replace('/', "-"))
+        .collect::<Vec<_>>()
+        .join("/")
 }

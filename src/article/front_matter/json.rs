@@ -63,7 +63,11 @@ fn object(text: &str, head: &str) -> Result<Option<Entries>, Fault> {
             let what = error.to_string();
             Fault {
                 line: u32::try_from(error.line()).ok(),
-                what: what.split(" at line ").next().unwrap_or_default().to_owned(),
+                what: what
+                    .split(" at line ")
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
             }
         })?;
     let entries = map.into_iter().map(|(key, value)| {

@@ -62,8 +62,7 @@ pub(super) fn read<'a>(
         }
         offset += line.len();
         if offset > LONGEST {
-            let remedy =
-                "put a blank line behind it; nothing of the file is published until then";
+            let remedy = "put a blank line behind it; nothing of the file is published until then";
             return Err(
                 Problem::error(path, "the front matter is longer than 64 KiB")
                     .at(above + 1)
@@ -117,7 +116,11 @@ struct Lines(Vec<(String, u32, String)>);
 impl Lines {
     /// What stands twice is two lines of one value, as Python-Markdown reads it.
     fn put(&mut self, key: &str, line: u32, value: &str) {
-        match self.0.iter_mut().find(|(other, ..)| plain(other) == plain(key)) {
+        match self
+            .0
+            .iter_mut()
+            .find(|(other, ..)| plain(other) == plain(key))
+        {
             Some((_, _, before)) => *before = format!("{before}\n{value}"),
             None => self.0.push((key.to_owned(), line, value.to_owned())),
         }
@@ -181,25 +184,34 @@ mod tests {
     fn titles(text: &str) -> Option<(Option<String>, String, u32)> {
         let parts = read("t", text, 0).unwrap()?;
         let title = parts.head.get("title").and_then(|(_, value)| value.text());
-        Some((title.map(|t| t.into_owned()), parts.body.to_owned(), parts.line))
+        Some((
+            title.map(|t| t.into_owned()),
+            parts.body.to_owned(),
+            parts.line,
+        ))
     }
 
     #[test]
     fn a_head_of_lines_needs_a_title_and_ends_at_a_blank_line() {
         for (text, expected) in [
             ("Title: A\nDate: 2024-05-01\n\nText", Some(("A", "Text", 4))),
-            ("Date: 2024-05-01\nTitle: A: b\n\n\nText", Some(("A: b", "Text", 5))),
-            ("title: A\nText without a blank line", Some(("A", "Text without a blank line", 2))),
+            (
+                "Date: 2024-05-01\nTitle: A: b\n\n\nText",
+                Some(("A: b", "Text", 5)),
+            ),
+            (
+                "title: A\nText without a blank line",
+                Some(("A", "Text without a blank line", 2)),
+            ),
             ("title: A\n---\nText", Some(("A", "Text", 3))),
             ("Note: this is a text\n\nText", None),
             ("Date: with Ann\n\nText", None),
             ("Title of mine\n\nText", None),
             ("https://a.example/ is a page", None),
         ] {
-            let expected = expected
-                .map(|(title, body, line): (&str, &str, u32)| {
-                    (Some(title.to_owned()), body.to_owned(), line)
-                });
+            let expected = expected.map(|(title, body, line): (&str, &str, u32)| {
+                (Some(title.to_owned()), body.to_owned(), line)
+            });
             assert_eq!(titles(text), expected, "{text}");
         }
     }

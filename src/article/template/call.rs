@@ -44,21 +44,36 @@ impl<'t> Call<'t> {
             ("{%", "%}", Kind::Tag),
             ("{# ", "#}", Kind::Comment),
         ];
-        let (open, close, kind) = forms.into_iter().find(|(open, ..)| text.starts_with(open))?;
+        let (open, close, kind) = forms
+            .into_iter()
+            .find(|(open, ..)| text.starts_with(open))?;
         let window = floor(text, LONGEST);
         let end = text[open.len()..window].find(close)? + open.len();
         let length = end + close.len();
         let inside = text[open.len()..end].trim_matches('-').trim();
         if kind == Kind::Comment {
-            return Some(Self { kind, name: "", rest: "", called: false, slashed: false, length });
+            return Some(Self {
+                kind,
+                name: "",
+                rest: "",
+                called: false,
+                slashed: false,
+                length,
+            });
         }
         let slashed = kind == Kind::Shortcode && inside.starts_with('/');
-        let inside = if slashed { inside[1..].trim_start() } else { inside };
+        let inside = if slashed {
+            inside[1..].trim_start()
+        } else {
+            inside
+        };
         let name_end = inside
             .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/')))
             .unwrap_or(inside.len());
         let (name, rest) = inside.split_at(name_end);
-        let starts_well = inside.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '"' | '\'' | '.' | '$' | '('));
+        let starts_well = inside.starts_with(|c: char| {
+            c.is_alphabetic() || matches!(c, '_' | '"' | '\'' | '.' | '$' | '(')
+        });
         let one = !inside.contains("{{") && !inside.contains("{%") && !inside.contains("\n\n");
         (starts_well && one).then_some(Self {
             kind,
@@ -96,7 +111,11 @@ impl<'t> Call<'t> {
 
     /// As people know it, without its arguments.
     pub(super) fn shown(&self) -> String {
-        let name = if self.name.is_empty() { "…" } else { self.name };
+        let name = if self.name.is_empty() {
+            "…"
+        } else {
+            self.name
+        };
         match self.kind {
             Kind::Shortcode => format!("{{{{< {name} >}}}}"),
             Kind::Tag => format!("{{% {name} %}}"),
@@ -139,7 +158,10 @@ impl<'t> Call<'t> {
 
 /// A value, quoted or a word, and what is behind it.
 fn value_of(text: &str) -> (String, &str) {
-    let quote = text.chars().next().filter(|c| matches!(c, '"' | '\'' | '`' | '“'));
+    let quote = text
+        .chars()
+        .next()
+        .filter(|c| matches!(c, '"' | '\'' | '`' | '“'));
     if let Some(quote) = quote {
         let inside = &text[quote.len_utf8()..];
         let close = if quote == '“' { '”' } else { quote };
@@ -154,20 +176,25 @@ fn value_of(text: &str) -> (String, &str) {
         }
         return (value, "");
     }
-    let end = text.find(|c: char| c.is_whitespace() || c == ',').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| c.is_whitespace() || c == ',')
+        .unwrap_or(text.len());
     (text[..end].to_owned(), &text[end..])
 }
 
 /// A shortcode that is to be shown, not run: `{{</* name */>}}` is `{{< name >}}`.
 pub(super) fn escaped(text: &str) -> Option<(String, usize)> {
-    [("{{</*", "*/>}}", "{{<", ">}}"), ("{{%/*", "*/%}}", "{{%", "%}}")]
-        .into_iter()
-        .find_map(|(open, close, first, last)| {
-            let inside = text.strip_prefix(open)?;
-            let end = inside[..floor(inside, LONGEST)].find(close)?;
-            let shown = format!("{first}{}{last}", &inside[..end]);
-            Some((shown, open.len() + end + close.len()))
-        })
+    [
+        ("{{</*", "*/>}}", "{{<", ">}}"),
+        ("{{%/*", "*/%}}", "{{%", "%}}"),
+    ]
+    .into_iter()
+    .find_map(|(open, close, first, last)| {
+        let inside = text.strip_prefix(open)?;
+        let end = inside[..floor(inside, LONGEST)].find(close)?;
+        let shown = format!("{first}{}{last}", &inside[..end]);
+        Some((shown, open.len() + end + close.len()))
+    })
 }
 
 /// The length of Kramdown's `{: .class #id key="value"}`.
@@ -179,7 +206,9 @@ pub(super) fn attributes(text: &str) -> Option<usize> {
         let mut chars = part.chars();
         match chars.next() {
             Some('.' | '#') => chars.next().is_some_and(|c| c.is_alphabetic() || c == '_'),
-            Some(c) if c.is_alphabetic() => part == "toc" || part.contains("=\"") || part.contains("='"),
+            Some(c) if c.is_alphabetic() => {
+                part == "toc" || part.contains("=\"") || part.contains("='")
+            }
             // what follows a space in a quoted value
             _ => false,
         }
@@ -190,5 +219,8 @@ pub(super) fn attributes(text: &str) -> Option<usize> {
 
 /// The last place at or before `at` at which a character begins.
 fn floor(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
+    (0..=at.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or_default()
 }

@@ -25,12 +25,17 @@ pub(super) fn is_whole(call: &Call<'_>) -> bool {
 
 /// Whether a tag that is left out takes along what is inside: nobody knows how often it would stand there.
 pub(super) fn hides_inside(call: &Call<'_>) -> bool {
-    call.is_tag(&["for", "tablerow", "capture", "macro", "set", "js", "css", "schema"])
+    call.is_tag(&[
+        "for", "tablerow", "capture", "macro", "set", "js", "css", "schema",
+    ])
 }
 
 /// Whether it stands for the address of another article.
 pub(super) fn is_place(call: &Call<'_>) -> bool {
-    matches!(call.name, "ref" | "relref" | "post_url" | "link" | "post_path")
+    matches!(
+        call.name,
+        "ref" | "relref" | "post_url" | "link" | "post_path"
+    )
 }
 
 pub(super) fn write(call: &Call<'_>, inside: Option<&str>, around: &Around<'_>) -> Outcome {
@@ -45,21 +50,33 @@ pub(super) fn write(call: &Call<'_>, inside: Option<&str>, around: &Around<'_>) 
         },
         "comment" if inside.is_some() => Outcome::Nothing,
         // what sets something shows nothing
-        "assign" | "seo" | "feed_meta" | "else" | "elsif" | "elseif" | "when" | "break" | "continue" => Outcome::Nothing,
+        "assign" | "seo" | "feed_meta" | "else" | "elsif" | "elseif" | "when" | "break"
+        | "continue" => Outcome::Nothing,
         "figure" => figure(call),
-        "youtube" | "youtubePlayer" => first().map_or(UNKNOWN, |id| frame(&format!("https://www.youtube.com/embed/{id}"))),
-        "vimeo" => first().map_or(UNKNOWN, |id| frame(&format!("https://player.vimeo.com/video/{id}"))),
+        "youtube" | "youtubePlayer" => first().map_or(UNKNOWN, |id| {
+            frame(&format!("https://www.youtube.com/embed/{id}"))
+        }),
+        "vimeo" => first().map_or(UNKNOWN, |id| {
+            frame(&format!("https://player.vimeo.com/video/{id}"))
+        }),
         "gist" => gist(call),
         "ref" | "relref" => place(call.argument("path").as_deref(), around),
-        "post_url" | "link" | "post_path" if call.kind == Kind::Tag && call.arguments().len() == 1 => {
+        "post_url" | "link" | "post_path"
+            if call.kind == Kind::Tag && call.arguments().len() == 1 =>
+        {
             place(Some(call.rest.trim()), around)
         }
         "post_link" => post_link(call, around),
         "asset_img" | "img" | "asset_path" => asset(call),
         "include" => include(call),
-        "blockquote" | "quote" | "pullquote" => Outcome::Around("<blockquote>\n\n".to_owned(), "\n\n</blockquote>"),
+        "blockquote" | "quote" | "pullquote" => {
+            Outcome::Around("<blockquote>\n\n".to_owned(), "\n\n</blockquote>")
+        }
         "details" => {
-            let title = call.argument("summary").or_else(|| call.argument("title")).unwrap_or_default();
+            let title = call
+                .argument("summary")
+                .or_else(|| call.argument("title"))
+                .unwrap_or_default();
             let summary = format!("<details><summary>{}</summary>\n\n", escape(&title));
             Outcome::Around(summary, "\n\n</details>")
         }
@@ -74,14 +91,21 @@ const UNKNOWN: Outcome = Outcome::Dropped(Why::Unknown);
 /// `{{ site.baseurl }}`, `{{ "/x" | relative_url }}`, `{{image "x"}}` of Go.
 fn expression(call: &Call<'_>, around: &Around<'_>) -> Outcome {
     let base = Url::parse(around.base).ok();
-    let path = base.as_ref().map_or("/", Url::path).trim_end_matches('/').to_owned();
+    let path = base
+        .as_ref()
+        .map_or("/", Url::path)
+        .trim_end_matches('/')
+        .to_owned();
     let host = || {
         let base = around.base.trim_end_matches('/');
         base.strip_suffix(path.as_str()).unwrap_or(base).to_owned()
     };
     if call.name.is_empty() {
         let (value, filter) = call.rest.split_once('|').unwrap_or((call.rest, ""));
-        let value = value.trim().trim_matches(['"', '\'']).trim_start_matches('/');
+        let value = value
+            .trim()
+            .trim_matches(['"', '\''])
+            .trim_start_matches('/');
         return match filter.trim() {
             "relative_url" | "url" => Outcome::Written(format!("{path}/{value}")),
             "absolute_url" => Outcome::Written(format!("{}{path}/{value}", host())),
@@ -119,9 +143,16 @@ fn figure(call: &Call<'_>) -> Outcome {
     let arguments = call.arguments();
     let get = |name: &str| {
         let named = arguments.iter().find(|(key, _)| *key == Some(name));
-        named.map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
+        named
+            .map(|(_, value)| value.clone())
+            .filter(|value| !value.is_empty())
     };
-    let first = || arguments.iter().find(|(key, _)| key.is_none()).map(|(_, value)| value.clone());
+    let first = || {
+        arguments
+            .iter()
+            .find(|(key, _)| key.is_none())
+            .map(|(_, value)| value.clone())
+    };
     let Some(src) = get("src").or_else(|| get("image_path")).or_else(first) else {
         return UNKNOWN;
     };
@@ -155,27 +186,50 @@ fn figure(call: &Call<'_>) -> Outcome {
 /// Code on one line, so that it stays in the list item or the quotation that it is in.
 fn code(call: &Call<'_>, inside: &str) -> String {
     let arguments = call.arguments();
-    let named = arguments.iter().find_map(|(_, value)| value.strip_prefix("lang:").map(str::to_owned));
-    let first = arguments.iter().find(|(key, _)| key.is_none()).map(|(_, value)| value.clone());
-    let language = if call.name == "highlight" { first } else { named };
+    let named = arguments
+        .iter()
+        .find_map(|(_, value)| value.strip_prefix("lang:").map(str::to_owned));
+    let first = arguments
+        .iter()
+        .find(|(key, _)| key.is_none())
+        .map(|(_, value)| value.clone());
+    let language = if call.name == "highlight" {
+        first
+    } else {
+        named
+    };
     let class = language.map(|language| {
-        let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '+' | '#' | '-' | '_' | '.');
-        format!(" class=\"language-{}\"", language.chars().filter(plain).collect::<String>())
+        let plain =
+            |c: &char| c.is_ascii_alphanumeric() || matches!(c, '+' | '#' | '-' | '_' | '.');
+        format!(
+            " class=\"language-{}\"",
+            language.chars().filter(plain).collect::<String>()
+        )
     });
     let mut text = inside.to_owned();
     for mark in ["{% raw %}", "{% endraw %}", "{%raw%}", "{%endraw%}"] {
         text = text.replace(mark, "");
     }
     let text = escape(text.trim_matches('\n').trim_end()).replace('\n', "&#10;");
-    format!("<pre><code{}>{text}</code></pre>\n", class.unwrap_or_default())
+    format!(
+        "<pre><code{}>{text}</code></pre>\n",
+        class.unwrap_or_default()
+    )
 }
 
 fn gist(call: &Call<'_>) -> Outcome {
-    let names: Vec<String> = call.arguments().into_iter().map(|(_, value)| value).collect();
+    let names: Vec<String> = call
+        .arguments()
+        .into_iter()
+        .map(|(_, value)| value)
+        .collect();
     if names.is_empty() {
         return UNKNOWN;
     }
-    let url = format!("https://gist.github.com/{}", names.iter().take(2).cloned().collect::<Vec<_>>().join("/"));
+    let url = format!(
+        "https://gist.github.com/{}",
+        names.iter().take(2).cloned().collect::<Vec<_>>().join("/")
+    );
     Outcome::Written(link(&url, &url))
 }
 
@@ -185,8 +239,15 @@ fn post_link(call: &Call<'_>, around: &Around<'_>) -> Outcome {
     let Some(name) = words.next() else {
         return UNKNOWN;
     };
-    let title = words.filter(|word| word != "true" && word != "false").collect::<Vec<_>>().join(" ");
-    let title = if title.is_empty() { name.clone() } else { title };
+    let title = words
+        .filter(|word| word != "true" && word != "false")
+        .collect::<Vec<_>>()
+        .join(" ");
+    let title = if title.is_empty() {
+        name.clone()
+    } else {
+        title
+    };
     match (around.find)(&name) {
         Some(url) => Outcome::Written(link(&url, &title)),
         None => Outcome::Dropped(Why::Astray),
@@ -195,31 +256,63 @@ fn post_link(call: &Call<'_>, around: &Around<'_>) -> Outcome {
 
 /// Hexo's images: classes, the file, width and height, a title.
 fn asset(call: &Call<'_>) -> Outcome {
-    let words: Vec<String> = call.arguments().into_iter().map(|(_, value)| value).collect();
-    let Some(at) = words.iter().position(|word| word.contains('.') || word.starts_with('/')) else {
+    let words: Vec<String> = call
+        .arguments()
+        .into_iter()
+        .map(|(_, value)| value)
+        .collect();
+    let Some(at) = words
+        .iter()
+        .position(|word| word.contains('.') || word.starts_with('/'))
+    else {
         return UNKNOWN;
     };
     if call.name == "asset_path" {
         return Outcome::Written(words[at].clone());
     }
     let is_size = |word: &&String| word.chars().all(|c| c.is_ascii_digit());
-    let alt: Vec<String> = words[at + 1..].iter().filter(|word| !is_size(word)).cloned().collect();
-    Outcome::Written(format!("<img src=\"{}\" alt=\"{}\">", escape(&words[at]), escape(&alt.join(" "))))
+    let alt: Vec<String> = words[at + 1..]
+        .iter()
+        .filter(|word| !is_size(word))
+        .cloned()
+        .collect();
+    Outcome::Written(format!(
+        "<img src=\"{}\" alt=\"{}\">",
+        escape(&words[at]),
+        escape(&alt.join(" "))
+    ))
 }
 
 /// Jekyll's includes: of the many that themes have, those that show an image or a film.
 fn include(call: &Call<'_>) -> Outcome {
     let arguments = call.arguments();
-    let file = arguments.first().map(|(_, value)| value.as_str()).unwrap_or_default();
-    let get = |name: &str| arguments.iter().find(|(key, _)| *key == Some(name)).map(|(_, value)| value.clone());
-    let name = file.rsplit('/').next().unwrap_or_default().split('.').next().unwrap_or_default();
+    let file = arguments
+        .first()
+        .map(|(_, value)| value.as_str())
+        .unwrap_or_default();
+    let get = |name: &str| {
+        arguments
+            .iter()
+            .find(|(key, _)| *key == Some(name))
+            .map(|(_, value)| value.clone())
+    };
+    let name = file
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .split('.')
+        .next()
+        .unwrap_or_default();
     match name {
         "figure" | "image" | "img" => {
-            let src = ["image_path", "src", "url", "path", "file"].into_iter().find_map(get);
+            let src = ["image_path", "src", "url", "path", "file"]
+                .into_iter()
+                .find_map(get);
             let Some(src) = src else { return UNKNOWN };
             let caption = get("caption").or_else(|| get("description"));
             let alt = get("alt").or_else(|| caption.clone()).unwrap_or_default();
-            let caption = caption.map(|caption| format!("<figcaption>{}</figcaption>", escape(&caption)));
+            let caption =
+                caption.map(|caption| format!("<figcaption>{}</figcaption>", escape(&caption)));
             Outcome::Written(format!(
                 "<figure><img src=\"{}\" alt=\"{}\">{}</figure>\n",
                 escape(&src),
@@ -232,7 +325,11 @@ fn include(call: &Call<'_>) -> Outcome {
                 return UNKNOWN;
             };
             let vimeo = name == "vimeo" || get("provider").as_deref() == Some("vimeo");
-            let host = if vimeo { "https://player.vimeo.com/video/" } else { "https://www.youtube.com/embed/" };
+            let host = if vimeo {
+                "https://player.vimeo.com/video/"
+            } else {
+                "https://www.youtube.com/embed/"
+            };
             frame(&format!("{host}{id}"))
         }
         _ => UNKNOWN,
@@ -245,5 +342,8 @@ fn link(url: &str, text: &str) -> String {
 
 /// As text or attribute in HTML.
 pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

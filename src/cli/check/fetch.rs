@@ -29,8 +29,14 @@ impl Answer {
 }
 
 /// Asks for `url` with these headers; redirects are not followed.
-pub(super) fn fetch(method: Method, url: &str, headers: &[(header::HeaderName, &str)]) -> Result<Answer> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+pub(super) fn fetch(
+    method: Method,
+    url: &str,
+    headers: &[(header::HeaderName, &str)],
+) -> Result<Answer> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let mut request = Request::builder().method(method).uri(url).header(header::USER_AGENT, "tidings check").header(
         header::ACCEPT,
         "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.8",
@@ -38,7 +44,9 @@ pub(super) fn fetch(method: Method, url: &str, headers: &[(header::HeaderName, &
     for (name, value) in headers {
         request = request.header(name, HeaderValue::from_str(value)?);
     }
-    let request = request.body(Empty::<Bytes>::new()).context("this is no address on the web")?;
+    let request = request
+        .body(Empty::<Bytes>::new())
+        .context("this is no address on the web")?;
     let asked = async {
         let tls = HttpsConnectorBuilder::new().with_native_roots();
         let connector = match tls {
@@ -47,13 +55,17 @@ pub(super) fn fetch(method: Method, url: &str, headers: &[(header::HeaderName, &
         };
         let client = Client::builder(TokioExecutor::new()).build(connector);
         let answer = client.request(request).await.map_err(|error| {
-            let mut causes = anyhow::Chain::new(&error).map(ToString::to_string).collect::<Vec<_>>();
+            let mut causes = anyhow::Chain::new(&error)
+                .map(ToString::to_string)
+                .collect::<Vec<_>>();
             causes.dedup();
             anyhow::anyhow!(causes.join(": "))
         })?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, LONGEST).collect().await;
-        let body = body.map_err(|error| anyhow::anyhow!("the answer breaks off: {error}"))?.to_bytes();
+        let body = body
+            .map_err(|error| anyhow::anyhow!("the answer breaks off: {error}"))?
+            .to_bytes();
         Ok(Answer {
             status: head.status,
             headers: head.headers,

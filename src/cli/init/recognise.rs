@@ -47,13 +47,34 @@ pub(super) fn recognise(home: &Path) -> Look {
         Tool::Eleventy => metadata(home),
     };
     let places: &[&str] = match tool {
-        Tool::Hugo | Tool::Zola => &["content/posts", "content/post", "content/blog", "content/articles", "content"],
+        Tool::Hugo | Tool::Zola => &[
+            "content/posts",
+            "content/post",
+            "content/blog",
+            "content/articles",
+            "content",
+        ],
         Tool::Jekyll => &["_posts"],
         Tool::Hexo => &["source/_posts"],
         Tool::Pelican => &["content/articles", "content/posts", "content"],
         Tool::Nikola => &["posts"],
-        Tool::Astro => &["src/content/blog", "src/content/posts", "src/data/blog", "src/content", "src/pages/posts", "src/pages"],
-        Tool::Eleventy => &["content/blog", "src/posts", "src/blog", "posts", "blog", "content", "src"],
+        Tool::Astro => &[
+            "src/content/blog",
+            "src/content/posts",
+            "src/data/blog",
+            "src/content",
+            "src/pages/posts",
+            "src/pages",
+        ],
+        Tool::Eleventy => &[
+            "content/blog",
+            "src/posts",
+            "src/blog",
+            "posts",
+            "blog",
+            "content",
+            "src",
+        ],
     };
     look.articles = first(home, places);
     look.tool = Some((tool, file));
@@ -62,26 +83,49 @@ pub(super) fn recognise(home: &Path) -> Look {
 
 /// The first of these folders that there is.
 fn first(home: &Path, folders: &[&str]) -> Option<PathBuf> {
-    folders.iter().map(PathBuf::from).find(|folder| home.join(folder).is_dir())
+    folders
+        .iter()
+        .map(PathBuf::from)
+        .find(|folder| home.join(folder).is_dir())
 }
 
 fn tool(home: &Path) -> Option<(Tool, String)> {
     let text = |name: &str| std::fs::read_to_string(home.join(name)).ok();
-    let named = |names: &[&str]| names.iter().find(|name| home.join(name).is_file()).map(|name| (*name).to_owned());
-    if let Some(file) = named(&["hugo.toml", "hugo.yaml", "hugo.yml", "hugo.json", "config/_default/hugo.toml", "config/_default/config.toml"]) {
+    let named = |names: &[&str]| {
+        names
+            .iter()
+            .find(|name| home.join(name).is_file())
+            .map(|name| (*name).to_owned())
+    };
+    if let Some(file) = named(&[
+        "hugo.toml",
+        "hugo.yaml",
+        "hugo.yml",
+        "hugo.json",
+        "config/_default/hugo.toml",
+        "config/_default/config.toml",
+    ]) {
         return Some((Tool::Hugo, file));
     }
     if let Some(text) = text("config.toml") {
         // both call it so; their words differ
         let zola = text.contains("base_url");
-        return Some((if zola { Tool::Zola } else { Tool::Hugo }, "config.toml".to_owned()));
+        return Some((
+            if zola { Tool::Zola } else { Tool::Hugo },
+            "config.toml".to_owned(),
+        ));
     }
     if let Some(file) = named(&["zola.toml"]) {
         return Some((Tool::Zola, file));
     }
     if let Some(text) = text("_config.yml") {
-        let hexo = home.join("source/_posts").is_dir() || text.contains("post_asset_folder") || text.contains("skip_render");
-        return Some((if hexo { Tool::Hexo } else { Tool::Jekyll }, "_config.yml".to_owned()));
+        let hexo = home.join("source/_posts").is_dir()
+            || text.contains("post_asset_folder")
+            || text.contains("skip_render");
+        return Some((
+            if hexo { Tool::Hexo } else { Tool::Jekyll },
+            "_config.yml".to_owned(),
+        ));
     }
     if let Some(file) = named(&["pelicanconf.py"]) {
         return Some((Tool::Pelican, file));
@@ -92,10 +136,17 @@ fn tool(home: &Path) -> Option<(Tool, String)> {
     if let Some(file) = named(&["astro.config.mjs", "astro.config.ts", "astro.config.js"]) {
         return Some((Tool::Astro, file));
     }
-    if let Some(file) = named(&["eleventy.config.js", "eleventy.config.mjs", "eleventy.config.cjs", ".eleventy.js"]) {
+    if let Some(file) = named(&[
+        "eleventy.config.js",
+        "eleventy.config.mjs",
+        "eleventy.config.cjs",
+        ".eleventy.js",
+    ]) {
         return Some((Tool::Eleventy, file));
     }
-    home.join("_posts").is_dir().then(|| (Tool::Jekyll, "_posts".to_owned()))
+    home.join("_posts")
+        .is_dir()
+        .then(|| (Tool::Jekyll, "_posts".to_owned()))
 }
 
 /// A configuration in whatever language.
@@ -120,7 +171,9 @@ impl Settings {
     fn get(&self, path: &str) -> Option<String> {
         let found = match self {
             Self::Data(value) => {
-                let value = path.split('.').try_fold(value, |value, key| value.get(key))?;
+                let value = path
+                    .split('.')
+                    .try_fold(value, |value, key| value.get(key))?;
                 match value {
                     Value::String(text) => text.clone(),
                     Value::Object(map) => map.get("name")?.as_str()?.to_owned(),
@@ -143,7 +196,10 @@ fn assignment(line: &str) -> Option<(String, String)> {
     let end = line.find(|c: char| !(c.is_alphanumeric() || c == '_'))?;
     let (key, rest) = line.split_at(end);
     let rest = rest.trim_start();
-    let value = rest.strip_prefix('=').or(rest.strip_prefix(':'))?.trim_start();
+    let value = rest
+        .strip_prefix('=')
+        .or(rest.strip_prefix(':'))?
+        .trim_start();
     let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
     let value = &value[1..];
     Some((key.to_owned(), value[..value.find(quote)?].to_owned()))
@@ -154,17 +210,33 @@ fn hugo(settings: &Settings) -> Look {
         base_url: settings.first(&["baseURL", "baseurl", "baseUrl"]),
         title: settings.get("title"),
         description: settings.get("params.description"),
-        author: settings.first(&["params.author.name", "params.author", "author.name", "author"]),
+        author: settings.first(&[
+            "params.author.name",
+            "params.author",
+            "author.name",
+            "author",
+        ]),
         language: settings.first(&["locale", "languageCode", "defaultContentLanguage"]),
         time_zone: settings.get("timeZone"),
         ..Look::default()
     };
     let sections = ["posts", "post", "blog", "articles"];
     let paths = sections.iter().flat_map(|section| {
-        [format!("permalinks.{section}"), format!("permalinks.page.{section}")]
+        [
+            format!("permalinks.{section}"),
+            format!("permalinks.page.{section}"),
+        ]
     });
     if let Some(pattern) = paths.filter_map(|path| settings.get(&path)).next() {
-        look.pattern(&pattern, &[(":slugorfilename", ":slug"), (":slugorcontentbasename", ":slug"), (":contentbasename", ":filename"), (":sections", ":section")]);
+        look.pattern(
+            &pattern,
+            &[
+                (":slugorfilename", ":slug"),
+                (":slugorcontentbasename", ":slug"),
+                (":contentbasename", ":filename"),
+                (":sections", ":section"),
+            ],
+        );
     }
     look
 }
@@ -183,7 +255,11 @@ fn zola(settings: &Settings) -> Look {
 fn jekyll(settings: &Settings, tool: Tool) -> Look {
     let base = settings.get("url").map(|url| {
         let below = settings.first(&["baseurl", "root"]).unwrap_or_default();
-        if url.ends_with(&below) { url } else { format!("{}/{}", url.trim_end_matches('/'), below.trim_matches('/')) }
+        if url.ends_with(&below) {
+            url
+        } else {
+            format!("{}/{}", url.trim_end_matches('/'), below.trim_matches('/'))
+        }
     });
     let mut look = Look {
         base_url: base,
@@ -200,7 +276,11 @@ fn jekyll(settings: &Settings, tool: Tool) -> Look {
         Some("pretty") => look.permalink = Some("/:categories/:year/:month/:day/:slug/".to_owned()),
         Some("none") => look.permalink = Some("/:categories/:slug.html".to_owned()),
         Some(pattern) => {
-            let title = if tool == Tool::Hexo { ":filename" } else { ":slug" };
+            let title = if tool == Tool::Hexo {
+                ":filename"
+            } else {
+                ":slug"
+            };
             look.pattern(pattern, &[(":title", title), (":name", ":filename")]);
         }
     }
@@ -218,7 +298,13 @@ fn python(settings: &Settings) -> Look {
         ..Look::default()
     };
     if let Some(pattern) = settings.get("ARTICLE_URL") {
-        let parts = [("{slug}", ":title"), ("{date:%Y}", ":year"), ("{date:%m}", ":month"), ("{date:%d}", ":day"), ("{category}", ":section")];
+        let parts = [
+            ("{slug}", ":title"),
+            ("{date:%Y}", ":year"),
+            ("{date:%m}", ":month"),
+            ("{date:%d}", ":day"),
+            ("{category}", ":section"),
+        ];
         look.pattern(&pattern, &parts);
     }
     look
@@ -226,8 +312,17 @@ fn python(settings: &Settings) -> Look {
 
 /// Where Eleventy's starters keep what a site is called.
 fn metadata(home: &Path) -> Look {
-    let files = ["_data/metadata.json", "_data/site.json", "src/_data/metadata.json", "src/_data/site.json", "_data/metadata.js", "src/_data/site.js"];
-    let found = files.iter().find_map(|file| Some((file, std::fs::read_to_string(home.join(file)).ok()?)));
+    let files = [
+        "_data/metadata.json",
+        "_data/site.json",
+        "src/_data/metadata.json",
+        "src/_data/site.json",
+        "_data/metadata.js",
+        "src/_data/site.js",
+    ];
+    let found = files
+        .iter()
+        .find_map(|file| Some((file, std::fs::read_to_string(home.join(file)).ok()?)));
     let Some((file, text)) = found else {
         return Look::default();
     };
