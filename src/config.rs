@@ -133,7 +133,6 @@ impl Config {
         }
         let icon = non_empty(raw.icon.as_deref()).map(str::to_owned);
         let icon_url = icon.as_deref().and_then(crate::link::canonical);
-        drop(context);
         let site = (|| {
             Some(Site {
                 base: base?,

@@ -5,7 +5,9 @@
     clippy::expect_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a test may fail, speak, and ask the clock"
+    clippy::needless_range_loop,
+    clippy::format_collect,
+    reason = "a test may fail, speak, and ask the clock; two factors are two indexes"
 )]
 
 mod common;

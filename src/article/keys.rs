@@ -267,7 +267,7 @@ impl Keys<'_> {
     pub(super) fn url(&mut self) -> Option<String> {
         let declared = self.text("url", &["url", "permalink"]);
         let declared = declared.filter(|url| !matches!(url.as_str(), "true" | "false"));
-        let declared = declared.and_then(|url| self.filled(url));
+        let declared = declared.and_then(|url| self.filled(&url));
         let url = declared.or_else(|| {
             let path = self.text("url", &["path"])?;
             Some(
@@ -282,9 +282,9 @@ impl Keys<'_> {
     }
 
     /// A URL in which the values of a template are filled in, as far as they are known here.
-    fn filled(&mut self, url: String) -> Option<String> {
+    fn filled(&mut self, url: &str) -> Option<String> {
         let mut out = String::new();
-        let mut rest = url.as_str();
+        let mut rest = url;
         while let Some((before, behind)) = rest.split_once("{{") {
             let (name, after) = behind.split_once("}}").unwrap_or((behind, ""));
             out.push_str(before);

@@ -350,7 +350,7 @@ fn markdown_code(text: &str) -> Vec<Range<usize>> {
             Event::End(TagEnd::CodeBlock) => block = false,
             Event::Code(_) if !block => code.push(range),
             Event::Html(_) | Event::InlineHtml(_) => {
-                code.extend(html_code(&text[range.clone()], range.start))
+                code.extend(html_code(&text[range.clone()], range.start));
             }
             _ => {}
         }

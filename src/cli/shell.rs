@@ -39,18 +39,16 @@ pub(super) fn man(args: &Man) -> u8 {
         .get_subcommands()
         .find(|command| command.get_name() == name)
         .cloned();
-    match found {
-        Some(command) => page(command),
-        None => {
-            let names: Vec<&str> = program.get_subcommands().map(Command::get_name).collect();
-            let _ = writeln!(
-                std::io::stderr(),
-                "error: there is no command `{name}`; there is {}",
-                names.join(", ")
-            );
-            exit::USAGE
-        }
+    if let Some(command) = found {
+        return page(command);
     }
+    let names: Vec<&str> = program.get_subcommands().map(Command::get_name).collect();
+    let _ = writeln!(
+        std::io::stderr(),
+        "error: there is no command `{name}`; there is {}",
+        names.join(", ")
+    );
+    exit::USAGE
 }
 
 fn page(command: Command) -> u8 {

@@ -89,7 +89,9 @@ impl Tool {
             Self::Jekyll | Self::Pelican | Self::Nikola | Self::Hexo => None,
         };
         let below = names.get(from.unwrap_or(names.len())..).unwrap_or_default();
-        below.iter().map(|name| format!("{name}/")).collect()
+        below
+            .iter()
+            .fold(String::new(), |path, name| path + name + "/")
     }
 
     /// The path of an article below the base URL, percent-encoded.

@@ -78,7 +78,7 @@ pub(super) fn read<'a>(
 }
 
 /// Reads Nikola's lines at the beginning of `rest`, in a comment or not; `None` if there are none.
-pub(super) fn nikola<'a>(rest: &'a str, above: u32) -> Option<Parts<'a>> {
+pub(super) fn nikola(rest: &str, above: u32) -> Option<Parts<'_>> {
     let in_comment = rest.starts_with("<!--");
     let inner = rest.strip_prefix("<!--").unwrap_or(rest);
     if !inner.trim_start().starts_with(".. ") {
@@ -137,7 +137,7 @@ impl Lines {
         self.0.iter().any(|(key, ..)| plain(key) == "title")
     }
 
-    fn parts<'a>(self, rest: &'a str, offset: usize, above: u32) -> Parts<'a> {
+    fn parts(self, rest: &str, offset: usize, above: u32) -> Parts<'_> {
         let mut head = Head::default();
         for (key, line, value) in self.0 {
             let marks = LISTS.iter().find(|(list, _)| *list == plain(&key));
@@ -185,7 +185,7 @@ mod tests {
         let parts = read("t", text, 0).unwrap()?;
         let title = parts.head.get("title").and_then(|(_, value)| value.text());
         Some((
-            title.map(|t| t.into_owned()),
+            title.map(std::borrow::Cow::into_owned),
             parts.body.to_owned(),
             parts.line,
         ))

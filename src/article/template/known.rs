@@ -49,9 +49,9 @@ pub(super) fn write(call: &Call<'_>, inside: Option<&str>, around: &Around<'_>) 
             None => Outcome::Dropped(Why::Unknown),
         },
         "comment" if inside.is_some() => Outcome::Nothing,
-        // what sets something shows nothing
+        // what sets something shows nothing, and what is inside of these is the text
         "assign" | "seo" | "feed_meta" | "else" | "elsif" | "elseif" | "when" | "break"
-        | "continue" => Outcome::Nothing,
+        | "continue" | "rawhtml" | "raw-html" | "html" => Outcome::Nothing,
         "figure" => figure(call),
         "youtube" | "youtubePlayer" => first().map_or(UNKNOWN, |id| {
             frame(&format!("https://www.youtube.com/embed/{id}"))
@@ -80,8 +80,6 @@ pub(super) fn write(call: &Call<'_>, inside: Option<&str>, around: &Around<'_>) 
             let summary = format!("<details><summary>{}</summary>\n\n", escape(&title));
             Outcome::Around(summary, "\n\n</details>")
         }
-        // their inside is the text
-        "rawhtml" | "raw-html" | "html" => Outcome::Nothing,
         _ => UNKNOWN,
     }
 }

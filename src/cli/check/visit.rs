@@ -189,7 +189,8 @@ fn conditions(url: &str, answer: &Answer, verdict: &mut Verdict) -> bool {
             return false;
         }
         (None, Some(_)) => {
-            verdict.warn("`ETag` is missing: readers that know only that fetch all of it each time")
+            verdict
+                .warn("`ETag` is missing: readers that know only that fetch all of it each time");
         }
         (Some(_), None) => verdict.warn(
             "`Last-Modified` is missing: readers that know only that fetch all of it each time",
@@ -323,10 +324,10 @@ fn encoded(url: &str, plain: &Answer, held: bool, verdict: &mut Verdict) {
 fn head(url: &str, answer: &Answer, verdict: &mut Verdict) {
     match fetch(Method::HEAD, url, &[(ACCEPT_ENCODING, "identity")]) {
         Ok(head) if head.status != answer.status => {
-            verdict.warn(format!("HEAD is answered with {}", head.status))
+            verdict.warn(format!("HEAD is answered with {}", head.status));
         }
         Ok(head) if head.header(ETAG) != answer.header(ETAG) => {
-            verdict.warn("HEAD and GET tell different `ETag`s")
+            verdict.warn("HEAD and GET tell different `ETag`s");
         }
         Ok(_) => {}
         Err(error) => verdict.warn(format!("HEAD is not answered: {error:#}")),

@@ -227,7 +227,7 @@ fn hugo(settings: &Settings) -> Look {
             format!("permalinks.page.{section}"),
         ]
     });
-    if let Some(pattern) = paths.filter_map(|path| settings.get(&path)).next() {
+    if let Some(pattern) = { paths }.find_map(|path| settings.get(&path)) {
         look.pattern(
             &pattern,
             &[
