@@ -106,7 +106,7 @@ struct Place {
         help = "The public address, such as https://example.org/"
     )]
     base_url: Option<String>,
-    /// Where your pages are, such as /:year/:month/:slug/ [default: pages of tidings' own]
+    /// Where your pages are, such as /:year/:month/:slug/ or hugo [default: pages of tidings' own]
     #[arg(long, value_name = "PATTERN")]
     permalink: Option<String>,
 }
