@@ -104,7 +104,7 @@ fn file_name(path: &str) -> Option<String> {
 
 /// The first sentence of a long text, cut at a word.
 fn first_sentence(html: &str) -> Option<String> {
-    let all = html::text(html);
+    let all = folded(&html::text(html));
     if all.chars().count() <= NOTE {
         return None;
     }
