@@ -255,6 +255,9 @@ fn offset(text: &str) -> Option<i32> {
     };
     let digits: String = rest.chars().filter(|c| *c != ':').collect();
     let digits = digits.trim_end();
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
     let (hours, minutes) = match digits.len() {
         1 | 2 => (digits, "0"),
         4 => digits.split_at(2),
