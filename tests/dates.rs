@@ -47,6 +47,8 @@ fn dates_are_read_in_all_the_forms_that_authors_use() {
         ("Wed, 01 May 2024 10:00:00 +0200", "2024-05-01T08:00:00Z"),
         ("1 May 2024 10:00:00 +0000", "2024-05-01T10:00:00Z"),
         ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
+        ("31 Dec 2016 23:59:60 GMT", "2016-12-31T23:59:59Z"),
+        ("2013-04-15 10:00:00 UTC+02:00", "2013-04-15T08:00:00Z"),
         ("  2024-05-01  ", "2024-05-01"),
     ] {
         assert_eq!(read(text, Tz::Europe__Berlin), expected, "{text}");
@@ -56,6 +58,8 @@ fn dates_are_read_in_all_the_forms_that_authors_use() {
 #[test]
 fn what_is_ambiguous_or_impossible_is_refused() {
     for text in [
+        // found by fuzzing: a zone that is no number
+        "2006-04-15 01:00:00-0:笠0S",
         "03/05/2024",
         "05.03.2024",
         "2024-02-30",

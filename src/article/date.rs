@@ -2,7 +2,7 @@
 
 use chrono::{
     DateTime, Datelike, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta,
-    TimeZone, Utc,
+    TimeZone, Timelike, Utc,
 };
 use chrono_tz::Tz;
 
@@ -48,7 +48,11 @@ fn local(time: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
 /// Why it is none, and what to write.
 pub fn parse(text: &str, zone: Tz) -> Result<Date, String> {
     let text = text.trim();
-    let date = read(text, zone)?;
+    let date = match read(text, zone)? {
+        // a leap second is the second before, and parts of seconds nobody asks for
+        Date::Instant(instant) => Date::Instant(instant.with_nanosecond(0).unwrap_or(instant)),
+        day @ Date::Day(_) => day,
+    };
     let year = match date {
         Date::Instant(instant) => instant.year(),
         Date::Day(day) => day.year(),
@@ -201,10 +205,16 @@ fn time_of(day: NaiveDate, rest: &str, zone: Tz) -> Option<Date> {
         "" => local(time, zone),
         "Z" | "z" | "UTC" | "GMT" | "UT" => time.and_utc(),
         name if name.contains('/') => local(time, name.parse().ok()?),
-        offset => FixedOffset::east_opt(self::offset(offset)?)?
-            .from_local_datetime(&time)
-            .single()?
-            .to_utc(),
+        // Nikola writes `UTC+02:00`
+        offset => FixedOffset::east_opt(self::offset(
+            offset
+                .strip_prefix("UTC")
+                .or(offset.strip_prefix("GMT"))
+                .unwrap_or(offset),
+        )?)?
+        .from_local_datetime(&time)
+        .single()?
+        .to_utc(),
     };
     Some(Date::Instant(instant))
 }
