@@ -18,7 +18,7 @@ pub struct Filter {
     pub before: Option<DateTime<Utc>>,
 }
 
-/// A condition on the terms of an entry: its tags, say. They are compared as [`folded`].
+/// A condition on the terms of an entry: its tags, say. Letter case makes no difference.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Terms {
     /// At least one of these, if there are any.
