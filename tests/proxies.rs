@@ -114,7 +114,6 @@ impl Proxy {
     }
 
     fn nginx(site: &Site, server: &Server, cache: bool) -> Option<Self> {
-        let port = free_port();
         let home = site.home().display();
         let (zone, on) = if cache {
             (
@@ -124,6 +123,13 @@ impl Proxy {
         } else {
             (String::new(), "")
         };
+        Self::nginx_with(site, server, &zone, on)
+    }
+
+    /// nginx as the README has it, with more settings around and in its server.
+    fn nginx_with(site: &Site, server: &Server, zone: &str, on: &str) -> Option<Self> {
+        let port = free_port();
+        let home = site.home().display();
         let snippet = block("nginx", "upstream")
             .replace("127.0.0.1:8080", &format!("127.0.0.1:{}", server.port))
             .replace("listen 80;", &format!("listen 127.0.0.1:{port}; {on}"));
@@ -632,4 +638,46 @@ fn due(server: &Server) {
             .0
             == 304
     });
+}
+
+#[test]
+fn check_says_what_a_proxy_does_to_validators() {
+    for (on, code, says) in [
+        ("", 0, "who asks again is told 304 Not Modified"),
+        (
+            "proxy_hide_header ETag; proxy_hide_header Last-Modified;",
+            3,
+            "neither `ETag` nor `Last-Modified`: every reader fetches all of it each time",
+        ),
+        (
+            "proxy_hide_header ETag;",
+            0,
+            "`ETag` is missing: readers that know only that fetch all of it each time",
+        ),
+        (
+            "proxy_hide_header Content-Type; add_header Content-Type text/html always;",
+            3,
+            "its type is text/html: some readers refuse it",
+        ),
+        (
+            "proxy_hide_header Cache-Control; add_header Cache-Control no-store;",
+            0,
+            "no reader may keep it",
+        ),
+    ] {
+        let site = site();
+        let server = Server::start(&site);
+        let Some(proxy) = Proxy::nginx_with(&site, &server, "", on) else {
+            return;
+        };
+        let url = format!("http://127.0.0.1:{}/atom.xml", proxy.port);
+        let output = Command::new(env!("CARGO_BIN_EXE_tidings"))
+            .args(["check", &url])
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert!(told.contains(says), "{on}: {told}");
+        assert_eq!(output.status.code(), Some(code), "{on}: {told}");
+        assert!(told.contains("answered by nginx"), "{told}");
+    }
 }
