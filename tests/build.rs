@@ -302,7 +302,18 @@ fn a_wrong_configuration_is_refused_with_its_line_and_a_remedy() {
             "[[feed]]\nname = \"x\"\ntags = { some = [\"y\"] }\n",
             "tidings.toml:3: the key `some` is unknown in `[feed.tags]`",
         ),
-        ("[[feed]]\nname = \"x\"\nlimit = \"y\"\n", "tidings.toml:"),
+        (
+            "[[feed]]\nname = \"x\"\nlimit = \"y\"\n",
+            "tidings.toml:3: invalid type: string \"y\", expected a whole number",
+        ),
+        (
+            "[defaults]\nmax_bytes = []\n",
+            "tidings.toml:2: expected a number of bytes, or text like \"512 KiB\"",
+        ),
+        (
+            "[[feed]]\nname = \"x\"\ntags = 3\n",
+            "tidings.toml:3: expected a list like [\"a\", \"b\"]",
+        ),
         (
             "[[feed]]\nname = \"x\"\nafter = \"soon\"\n",
             "`after`: `soon` is no date",

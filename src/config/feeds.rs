@@ -52,7 +52,7 @@ pub(super) fn main(title: &str, defaults: &raw::Defaults) -> Result<FeedSpec, St
         content: Content::Both,
         formats: vec![Kind::Rss, Kind::Atom, Kind::Json],
     };
-    with(spec, &defaults.feed)
+    with(spec, &defaults.shape())
 }
 
 /// The ways in which articles are sorted that have feeds.
@@ -90,7 +90,7 @@ pub(super) fn named(
         name,
         ..main.clone()
     };
-    with(spec, &feed.shape)
+    with(spec, &feed.shape())
 }
 
 fn name(name: Option<&str>, others: &[FeedSpec]) -> Result<String, String> {
@@ -197,14 +197,14 @@ fn instant(
 }
 
 /// The feed, with what is said of its size and form.
-fn with(mut spec: FeedSpec, shape: &raw::Shape) -> Result<FeedSpec, String> {
+fn with(mut spec: FeedSpec, shape: &raw::Shape<'_>) -> Result<FeedSpec, String> {
     if let Some(limit) = shape.limit {
         if limit == 0 {
             return Err("`limit` is 0; a feed shows at least one entry".to_owned());
         }
         spec.limit = limit;
     }
-    match shape.content.as_deref() {
+    match shape.content {
         None => {}
         Some("both") => spec.content = Content::Both,
         Some("full") => spec.content = Content::Full,
@@ -215,15 +215,15 @@ fn with(mut spec: FeedSpec, shape: &raw::Shape) -> Result<FeedSpec, String> {
             ));
         }
     }
-    if let Some(age) = &shape.max_age {
+    if let Some(age) = shape.max_age {
         let age = non_empty(Some(age)).map(quantity::duration).transpose()?;
         let age = age.map(TimeDelta::from_std).transpose();
         spec.max_age = age.map_err(|error| format!("`max_age`: {error}"))?;
     }
-    if let Some(size) = &shape.max_bytes {
+    if let Some(size) = shape.max_bytes {
         spec.max_bytes = size.bytes()?;
     }
-    if let Some(names) = &shape.formats {
+    if let Some(names) = shape.formats {
         spec.formats = formats(names)?;
     }
     Ok(spec)

@@ -56,22 +56,46 @@ pub struct Author {
 #[serde(default)]
 #[allow(missing_docs, reason = "see `Raw`")]
 pub struct Defaults {
-    #[serde(flatten)]
-    pub feed: Shape,
-    pub by: Vec<String>,
-    pub archives: bool,
-}
-
-/// How much of what a feed shows, and in which form.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-#[allow(missing_docs, reason = "see `Raw`")]
-pub struct Shape {
     pub limit: Option<usize>,
     pub max_age: Option<String>,
     pub max_bytes: Option<Size>,
     pub content: Option<String>,
     pub formats: Option<Vec<String>>,
+    pub by: Vec<String>,
+    pub archives: bool,
+}
+
+/// How much of what a feed shows, and in which form: what `[defaults]` and `[[feed]]` have in common.
+pub(super) struct Shape<'a> {
+    pub(super) limit: Option<usize>,
+    pub(super) max_age: Option<&'a str>,
+    pub(super) max_bytes: Option<&'a Size>,
+    pub(super) content: Option<&'a str>,
+    pub(super) formats: Option<&'a [String]>,
+}
+
+impl Defaults {
+    pub(super) fn shape(&self) -> Shape<'_> {
+        Shape {
+            limit: self.limit,
+            max_age: self.max_age.as_deref(),
+            max_bytes: self.max_bytes.as_ref(),
+            content: self.content.as_deref(),
+            formats: self.formats.as_deref(),
+        }
+    }
+}
+
+impl Feed {
+    pub(super) fn shape(&self) -> Shape<'_> {
+        Shape {
+            limit: self.limit,
+            max_age: self.max_age.as_deref(),
+            max_bytes: self.max_bytes.as_ref(),
+            content: self.content.as_deref(),
+            formats: self.formats.as_deref(),
+        }
+    }
 }
 
 /// `[[feed]]`.
@@ -89,13 +113,19 @@ pub struct Feed {
     pub languages: Option<Condition>,
     pub after: Option<toml::Value>,
     pub before: Option<toml::Value>,
-    #[serde(flatten)]
-    pub shape: Shape,
+    pub limit: Option<usize>,
+    pub max_age: Option<String>,
+    pub max_bytes: Option<Size>,
+    pub content: Option<String>,
+    pub formats: Option<Vec<String>>,
 }
 
 /// `["a", "b"]`, or `{ any = […], all = […], none = […] }`.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected a list like [\"a\", \"b\"], or any, all and none with lists"
+)]
 pub enum Condition {
     /// Any of these.
     Any(Vec<String>),
@@ -132,7 +162,10 @@ pub struct Serve {
 
 /// A number of bytes, or text with a unit.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected a number of bytes, or text like \"512 KiB\""
+)]
 pub enum Size {
     /// Bytes.
     Number(usize),
@@ -164,6 +197,9 @@ impl Raw {
         };
         let refuse = |error: toml::de::Error| {
             let what = error.message().lines().collect::<Vec<_>>().join(", ");
+            let what = what
+                .replace("usize", "a whole number")
+                .replace("a string", "text");
             vec![
                 Problem::error(name, what)
                     .at(at(&error))
