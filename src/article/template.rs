@@ -102,6 +102,8 @@ struct Scan<'t, 'c> {
     open: HashMap<String, Vec<usize>>,
     /// Ends that stand nowhere in the rest of the text.
     missing: HashSet<String>,
+    /// The next closing brace, or the end; looked for again when it is behind.
+    brace: usize,
     at: usize,
 }
 
@@ -114,6 +116,7 @@ impl<'t, 'c> Scan<'t, 'c> {
             items: Vec::new(),
             open: HashMap::new(),
             missing: HashSet::new(),
+            brace: memchr::memchr(b'}', text.as_bytes()).unwrap_or(text.len()),
             at: 0,
         };
         while let Some(found) = memchr::memchr(b'{', &text.as_bytes()[scan.at..]) {
@@ -133,6 +136,18 @@ impl<'t, 'c> Scan<'t, 'c> {
     fn mark(&mut self) {
         let rest = &self.text[self.at..];
         let in_code = self.in_code(self.at);
+        if let Some((shown, length)) = self.go_raw(rest) {
+            return self.put(length, What::Verbatim(shown));
+        }
+        if self.brace < self.at {
+            let found = memchr::memchr(b'}', rest.as_bytes());
+            self.brace = found.map_or(self.text.len(), |found| self.at + found);
+        }
+        // nothing is closed that is so long
+        if self.brace - self.at > call::LONGEST || self.brace == self.text.len() {
+            self.at += 1;
+            return;
+        }
         if let Some((shown, length)) = call::escaped(rest) {
             // in Markdown's code nothing may be escaped
             let shown = if in_code && self.markup == Markup::Markdown {
@@ -141,9 +156,6 @@ impl<'t, 'c> Scan<'t, 'c> {
                 known::escape(&shown)
             };
             return self.put(length, What::Literal(shown));
-        }
-        if let Some((shown, length)) = self.go_raw(rest) {
-            return self.put(length, What::Verbatim(shown));
         }
         if let Some(length) =
             call::attributes(rest).filter(|_| !in_code && self.markup == Markup::Markdown)

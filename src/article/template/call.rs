@@ -1,7 +1,7 @@
 //! One tag, shortcode or expression: its form, name and arguments.
 
 /// The longest that is taken for one; what is longer is text.
-const LONGEST: usize = 2048;
+pub(super) const LONGEST: usize = 2048;
 
 /// In which form it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
