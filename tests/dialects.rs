@@ -387,3 +387,28 @@ fn pictures_and_sounds_say_what_they_are() {
     assert_eq!(feed["items"][1]["attachments"][0]["duration_in_seconds"], 6);
     assert!(site.read("feeds/atom.xml").contains("width=\"640\""));
 }
+
+/// Found by fuzzing: the first sentence of a long text is a title without what only terminals understand.
+#[test]
+fn a_title_made_of_a_sentence_holds_no_control_characters() {
+    let text = format!(
+        "A first\u{1} \u{1b}[31msentence.\n\n{}\n",
+        "word ".repeat(80)
+    );
+    let item = one("2024-05-01.md", &text, "");
+    assert_eq!(item["title"], "A first [31msentence");
+}
+
+/// Found by fuzzing: the start of this comment holds its end.
+#[test]
+fn a_comment_that_ends_as_it_begins_is_no_panic() {
+    for text in [
+        "<!-->",
+        "a <!--> b",
+        "a <!---> b <!-- more --> c",
+        "<!--->\n<!-- x -->",
+    ] {
+        let (items, told) = built(&[("2024-05-01-it.md", text.as_bytes())], "");
+        assert_eq!((items.len(), told.as_str()), (1, ""), "{text}");
+    }
+}

@@ -195,9 +195,9 @@ pub(crate) fn silenced<T>(work: impl FnOnce() -> T) -> Result<T, String> {
             }
         }));
     });
-    SILENT.set(true);
+    let before = SILENT.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(work));
-    SILENT.set(false);
+    SILENT.set(before);
     result.map_err(|payload| {
         let text = payload.downcast_ref::<String>().cloned();
         text.or_else(|| {

@@ -5,7 +5,9 @@ pub(super) fn above(source: &str) -> Option<String> {
     let mut from = 0;
     let marks = memchr::memmem::Finder::new("<!--");
     while let Some(start) = marks.find(&source.as_bytes()[from..]).map(|at| from + at) {
-        let end = source[start..].find("-->").map(|at| start + at)?;
+        // `<!-->` is a comment, too, and its end begins inside of its start
+        let inside = start + 4;
+        let end = source[inside..].find("-->").map(|at| inside + at)?;
         if is_mark(&source[start + 4..end]) {
             let above = source[..start].trim();
             return (!above.is_empty()).then(|| above.to_owned());

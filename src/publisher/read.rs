@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
 use super::{Halt, Order, Progress};
+use crate::article::markdown::silenced;
 use crate::article::{self, Article, Outcome, Section, Source, Visibility, location};
 use crate::config::Config;
 use crate::folder::{self, Fingerprint, Found};
@@ -218,7 +219,9 @@ fn parse(found: &Found, config: &Config) -> Parsed {
         Ok((bytes, stamp)) => {
             as_seen = stamp == found.stamp;
             let path = &found.path;
-            article::parse(Source { path, bytes }, &config.dialect)
+            let parsed = silenced(|| article::parse(Source { path, bytes }, &config.dialect));
+            // a fault of ours in one file must not take the others along
+            parsed.unwrap_or_else(|cause| (Outcome::Broken, vec![fault(path, &cause)]))
         }
         Err(problem) => (Outcome::Broken, vec![problem]),
     };
@@ -230,6 +233,12 @@ fn parse(found: &Found, config: &Config) -> Parsed {
         outcome,
         problems,
     }
+}
+
+/// What the author is told where we fail.
+pub(super) fn fault(path: &str, cause: &str) -> Problem {
+    Problem::error(path, format!("makes tidings fail ({cause})"))
+        .remedy("please report this with the file; try to write it in a simpler way until then")
 }
 
 fn take(folder: &mut Folder, parsed: Parsed, config: &Config, state: &State) {

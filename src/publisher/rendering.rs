@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::read::Folder;
 use super::{Catalogue, Config, Edition, Ledger, Progress};
+use crate::article::markdown::silenced;
 use crate::edition::{Body, Document, Kind};
 use crate::feed::{self, By, Channel, Feed, FeedSpec, Filter, Item, Terms};
 use crate::fragment::{self, Fragment};
@@ -51,14 +52,15 @@ pub(super) fn render(
     shown.extend(
         (0..catalogue.entries().len()).filter(|index| catalogue.entries()[*index].page.is_some()),
     );
-    let fragments = fragments(&shown, catalogue, site, folder, progress);
+    let mut notes = Vec::new();
+    let fragments = fragments(&shown, catalogue, site, folder, progress, &mut notes);
     let mut rendering = Rendering {
         edition: Edition::default(),
         feeds: Vec::new(),
         shown,
         next: None,
         wanted: BTreeSet::new(),
-        notes: Vec::new(),
+        notes,
     };
     let channels: Vec<Channel> = wanted
         .iter()
@@ -180,6 +182,7 @@ fn fragments(
     site: &Site,
     folder: &Folder,
     progress: &dyn Progress,
+    notes: &mut Vec<Problem>,
 ) -> Fragments {
     let wanted: BTreeSet<String> = shown
         .par_iter()
@@ -191,14 +194,29 @@ fn fragments(
     });
     let media = media.collect();
     progress.stage("rendering", shown.len());
-    shown
+    let rendered: Vec<(usize, Result<Fragment, String>)> = shown
         .par_iter()
         .map(|index| {
-            let fragment = fragment::render(*index, catalogue, site, &folder.assets, &media);
+            let render = || fragment::render(*index, catalogue, site, &folder.assets, &media);
+            let fragment = silenced(render);
             progress.step();
             (*index, fragment)
         })
-        .collect()
+        .collect();
+    let mut fragments = Fragments::new();
+    for (index, fragment) in rendered {
+        match fragment {
+            Ok(fragment) => {
+                fragments.insert(index, fragment);
+            }
+            // a fault of ours in one article must not take the others along
+            Err(cause) => {
+                let path = &catalogue.entries()[index].article.path;
+                notes.push(super::read::fault(path, &cause));
+            }
+        }
+    }
+    fragments
 }
 
 /// A feed that there is to be, with the entries that it may show.
