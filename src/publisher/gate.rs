@@ -8,6 +8,9 @@ use crate::check::{self, Finding, Place};
 use crate::edition::{Body, Document};
 use crate::fragment;
 
+/// A document that is longer, in bytes, is read while no other is.
+const LARGE: usize = 4 << 20;
+
 /// Lets every document through that is fit, and puts the previous version in the place of each that is not.
 pub(super) fn pass(
     config: &Config,
@@ -15,23 +18,28 @@ pub(super) fn pass(
     books: &Books,
     catalogue: &Catalogue,
 ) -> (Edition, Vec<Problem>) {
-    let findings: Vec<(String, Vec<Finding>)> = edition
-        .documents
+    let judge = |(route, document): (&String, &Document)| {
+        let Body::Memory(bytes) = &document.body else {
+            return None;
+        };
+        let place = Place {
+            url: &config.site.url(route),
+        };
+        let found = check::check(document.kind, bytes, place);
+        (!found.is_empty()).then(|| (route.clone(), found))
+    };
+    // each takes several times its length while it is read: large ones come one by one
+    let is_large = |document: &Document| match &document.body {
+        Body::Memory(bytes) => bytes.len() > LARGE,
+        Body::File(_) => false,
+    };
+    let documents = &edition.documents;
+    let small = documents
         .par_iter()
-        .filter_map(|(route, document)| {
-            let Body::Memory(bytes) = &document.body else {
-                return None;
-            };
-            let found = check::check(
-                document.kind,
-                bytes,
-                Place {
-                    url: &config.site.url(route),
-                },
-            );
-            (!found.is_empty()).then(|| (route.clone(), found))
-        })
-        .collect();
+        .filter(|(_, document)| !is_large(document));
+    let mut findings: Vec<(String, Vec<Finding>)> = small.filter_map(judge).collect();
+    let large = documents.iter().filter(|(_, document)| is_large(document));
+    findings.extend(large.filter_map(judge));
     let mut problems = Vec::new();
     for (route, findings) in findings {
         let refused = findings.iter().any(|finding| finding.refuses);

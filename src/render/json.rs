@@ -91,7 +91,14 @@ pub(super) fn write(feed: &feed::Feed) -> Result<Vec<u8>, serde_json::Error> {
             .map(|item| self::item(item, feed.spec.content))
             .collect(),
     };
-    let mut written = serde_json::to_vec(&document)?;
+    // a buffer that doubles holds a large feed three times over
+    let room: usize = feed
+        .items
+        .iter()
+        .map(|item| item.html.len() * 9 / 8 + 2048)
+        .sum();
+    let mut written = Vec::with_capacity(room + 2048);
+    serde_json::to_writer(&mut written, &document)?;
     written.push(b'\n');
     Ok(written)
 }

@@ -61,7 +61,7 @@ pub(super) fn write(feed: &Feed) -> Result<Vec<u8>, rss::Error> {
     let mut written = Vec::with_capacity(
         feed.items
             .iter()
-            .map(|item| item.html.len() + 2048)
+            .map(|item| item.html.len() * 9 / 8 + 2048)
             .sum::<usize>()
             + 2048,
     );
