@@ -262,6 +262,7 @@ fn links_follow_the_generator() {
         ),
         ("zola", "blog/2024-05-01-Über uns.md", "", "blog/uber-uns/"),
         ("zola", "blog/日本.md", "", "blog/ri-ben/"),
+        ("zola", "Deep One/a b.md", "", "Deep%20One/a-b/"),
         (
             "eleventy",
             "posts/2024-05-01-My Post.md",

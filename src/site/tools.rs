@@ -15,7 +15,7 @@ pub enum Tool {
     Hugo,
     /// `/category/2024/05/01/my-post.html`: the name without its date, or `slug`.
     Jekyll,
-    /// `/posts/my-post/`: folders and name, or `slug`, in ASCII.
+    /// `/posts/my-post/`: folders as they are, and the name, or `slug`, in ASCII.
     Zola,
     /// `/posts/my-post/`: folders and name as they are.
     Eleventy,
@@ -120,10 +120,6 @@ impl Tool {
             Self::Zola => {
                 let (folder, name) = parts(location::without_language(&stem));
                 let name = declared.unwrap_or(location::without_date(name));
-                let folder: String = folder
-                    .split_inclusive('/')
-                    .map(|part| ascii(part) + "/")
-                    .collect();
                 translated(format!("{folder}{}/", ascii(name)))
             }
             Self::Eleventy => format!("{stem}/"),

