@@ -37,10 +37,13 @@ pub fn article(page: &str, item: &Item, site: &Site, feeds: &[Channel]) -> Docum
         main { (text(item, site, &root)) }
         footer lang=(site.language) dir=(direction(&site.language)) { (subscribe(feeds)) }
     });
+    let mut text = markup.into_string();
+    // it grew by doubling, and is kept
+    text.shrink_to_fit();
     Document {
         route,
         kind: Kind::Page,
-        body: Body::Memory(markup.into_string().into()),
+        body: Body::Memory(text.into()),
     }
 }
 

@@ -79,7 +79,13 @@ pub fn encode(coding: Coding, effort: Effort, bytes: &[u8]) -> io::Result<Bytes>
             brotli::BrotliCompress(&mut io::Cursor::new(bytes), &mut encoded, &params)?;
             encoded
         }
-        Coding::Zstd => zstd::bulk::compress(bytes, if quick { 6 } else { 19 })?,
+        Coding::Zstd => {
+            // piece by piece: at once it would take as much memory again as the document has
+            let mut writer = zstd::Encoder::new(Vec::new(), if quick { 6 } else { 19 })?;
+            writer.set_pledged_src_size(u64::try_from(bytes.len()).ok())?;
+            writer.write_all(bytes)?;
+            writer.finish()?
+        }
     };
     Ok(Bytes::from(encoded))
 }
