@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 use encoding_rs::Encoding;
+use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
 
@@ -13,12 +14,14 @@ pub mod date;
 mod decode;
 mod digest;
 pub mod front_matter;
+pub mod head;
 mod keys;
 pub mod language;
 pub mod location;
 pub mod markdown;
 mod more;
 pub mod section;
+pub mod stamp;
 pub mod template;
 pub mod text;
 mod title;
@@ -28,6 +31,7 @@ pub use date::Date;
 use keys::Keys;
 pub use keys::Origin;
 pub use section::{Section, section};
+pub use stamp::Stamp;
 
 /// A file as it was read.
 #[derive(Debug, Clone)]
@@ -50,7 +54,7 @@ pub struct Dialect {
 }
 
 /// Somebody who wrote an article.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Person {
     /// The name that readers see; never empty.
     pub name: String,
@@ -61,7 +65,7 @@ pub struct Person {
 }
 
 /// How the body is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Markup {
     /// `CommonMark` with tables, footnotes, strikethrough and task lists.
     Markdown,
@@ -72,13 +76,15 @@ pub enum Markup {
 }
 
 /// The text of an article as it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Body {
     /// How it is written.
     pub markup: Markup,
-    /// The whole file, front matter too: line ends as `\n`, no byte order mark.
+    /// The whole file, front matter too: line ends as `\n`, no byte order mark. Empty in a [`head`].
+    #[serde(skip)]
     pub file: String,
     /// Where the text begins in it, in bytes.
+    #[serde(skip)]
     pub start: usize,
     /// The line of the file at which the text begins, counted from 1.
     pub line: u32,
@@ -93,7 +99,7 @@ impl Body {
 }
 
 /// Where a title was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TitleFrom {
     /// Declared in the front matter.
     Head,
@@ -110,7 +116,7 @@ pub enum TitleFrom {
 }
 
 /// A title, as plain text: trimmed, white space folded, no control characters, never empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Title {
     /// The words.
     pub text: String,
@@ -119,7 +125,7 @@ pub struct Title {
 }
 
 /// Whether the article is for the public.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Visibility {
     /// In feeds and on a page.
     Public,
@@ -130,7 +136,7 @@ pub enum Visibility {
 }
 
 /// Something to play or fetch that belongs to an article.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Enclosure {
     /// As written: a reference to an asset, or an absolute URL.
     pub href: String,
@@ -141,9 +147,10 @@ pub struct Enclosure {
 }
 
 /// What one file says.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Article {
     /// Path inside the articles folder, as in [`Source::path`].
+    #[serde(skip)]
     pub path: String,
     /// The id that the author declared, trimmed, never empty, as written.
     pub id: Option<String>,

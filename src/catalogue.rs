@@ -1,14 +1,22 @@
-//! Everything that is public at one moment, in order, with what links between articles need.
+//! Every file of the folder, what was understood of it, and what of it is public, in order, with what links between
+//! articles need. Kept from turn to turn: a turn tells what changed.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
-use crate::article::{Article, Visibility, location};
+use crate::article::{Article, Date, Section, Stamp, Visibility, head, location};
+use crate::ledger::{Present, Public};
+use crate::problem::Problem;
 use crate::site::Site;
+
+pub(crate) mod row;
+
+pub use row::{Class, Reading, Row, Standing};
 
 /// A public article with its identity.
 #[derive(Debug, Clone)]
@@ -23,11 +31,24 @@ pub struct Entry {
     pub updated_declared: bool,
     /// The path of its built-in page below `articles/`, if it has one.
     pub page: Option<String>,
-    /// What the file says.
+    /// What the file says; without its text, unless somebody read it.
     pub article: Article,
 }
 
 impl Entry {
+    /// An article with its identity.
+    #[must_use]
+    pub fn new(public: &Public, article: Article) -> Self {
+        Self {
+            id: public.id.clone(),
+            published: public.published,
+            updated: public.updated,
+            updated_declared: public.updated_declared,
+            page: public.page.clone(),
+            article,
+        }
+    }
+
     /// Whether feeds show it.
     #[must_use]
     pub fn in_feeds(&self) -> bool {
@@ -35,18 +56,556 @@ impl Entry {
     }
 }
 
-/// All entries, newest first, ties by id, each with its link.
+/// The number of a row; it stays the same as long as the file is there.
+pub type Number = u32;
+
+/// All files by their paths; all public articles, newest first, ties by id.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
-    entries: Vec<Entry>,
-    links: Vec<String>,
-    by_path: HashMap<String, usize>,
+    rows: Vec<Option<Row>>,
+    free: Vec<Number>,
+    /// By folder, then by name.
+    sorted: Vec<Number>,
+    /// Newest first.
+    order: Vec<Number>,
+    /// How many public articles have a link, by its hash.
+    links: HashMap<u64, u32>,
+    /// How many files are, or were meant to be, articles.
+    articles: usize,
+    /// What is to be looked at in each turn.
+    restless: BTreeSet<Number>,
+    /// What has something wrong with it.
+    noted: BTreeSet<Number>,
+    /// What stands in for files that cannot be understood.
+    stand_ins: HashMap<Number, Article>,
+    /// What `_index.md` says of the folders that have one, by their paths.
+    pub sections: BTreeMap<String, Section>,
+    /// Where files lie whose paths do not tell.
+    pub places: BTreeMap<String, PathBuf>,
     /// By the last part of their names; made when somebody asks.
-    by_name: OnceLock<HashMap<String, Vec<usize>>>,
+    by_name: OnceLock<HashMap<String, Vec<Number>>>,
+    /// By digest; made when somebody asks.
+    by_digest: OnceLock<HashMap<u64, Vec<Number>>>,
+}
+
+/// By which rows are sorted: all that lies in one folder stands together.
+fn key(path: &str) -> (&str, &str) {
+    (location::folder(path), location::name(path))
+}
+
+impl Catalogue {
+    /// A catalogue of rows in the order of [`rows`](Self::rows), as it was when they were kept.
+    #[must_use]
+    pub fn of(rows: Vec<Row>) -> Self {
+        let mut catalogue = Self::default();
+        let count = Number::try_from(rows.len()).unwrap_or_default();
+        catalogue.sorted = (0..count).collect();
+        catalogue.rows = rows.into_iter().map(Some).collect();
+        let is_sorted = catalogue
+            .sorted
+            .is_sorted_by_key(|number| key(catalogue.path(*number)));
+        if !is_sorted {
+            let mut sorted = std::mem::take(&mut catalogue.sorted);
+            sorted.par_sort_by_key(|number| key(catalogue.path(*number)));
+            catalogue.sorted = sorted;
+        }
+        catalogue.settle();
+        catalogue
+    }
+
+    /// Takes over rows as they are, and forgets those of paths without one.
+    pub fn replay(&mut self, rows: BTreeMap<String, Option<Row>>) {
+        let gone = rows.iter().filter(|(_, row)| row.is_none());
+        self.remove(&gone.map(|(path, _)| path.clone()).collect());
+        let mut changed = BTreeSet::new();
+        let mut new = Vec::new();
+        for row in rows.into_values().flatten() {
+            match self.number(&row.path) {
+                Some(number) => {
+                    changed.insert(number);
+                    new.push(row);
+                }
+                None => new.push(row),
+            }
+        }
+        self.retire(&changed);
+        for number in &changed {
+            // what it was is not to be inherited
+            if let Some(row) = self.rows[*number as usize].as_mut() {
+                row.standing = Standing::Kept;
+            }
+        }
+        let publics: Vec<Row> = new.clone();
+        let numbers = self.put(new);
+        let mut coming = Vec::new();
+        for (number, row) in numbers.into_iter().zip(publics) {
+            if row.is_public() {
+                *self.links.entry(row.link).or_default() += 1;
+                coming.push(number);
+            }
+            if row.is_restless() {
+                self.restless.insert(number);
+            } else {
+                self.restless.remove(&number);
+            }
+            self.rows[number as usize] = Some(row);
+        }
+        self.enter(coming);
+    }
+
+    /// Finds the order and the indexes anew.
+    fn settle(&mut self) {
+        let rows = self.rows.iter().enumerate();
+        let rows = rows.filter_map(|(number, row)| {
+            Some((Number::try_from(number).ok()?, row.as_ref()?))
+        });
+        let (mut restless, mut noted) = (BTreeSet::new(), BTreeSet::new());
+        let mut order = Vec::new();
+        let mut links: HashMap<u64, u32> = HashMap::with_capacity(self.sorted.len());
+        for (number, row) in rows {
+            if row.is_public() {
+                order.push(number);
+                *links.entry(row.link).or_default() += 1;
+            }
+            if row.is_restless() {
+                restless.insert(number);
+            }
+            if row.has_notes() {
+                noted.insert(number);
+            }
+        }
+        let published = |number: &Number| self.row(*number).map(|row| Reverse(row.published));
+        order.par_sort_by(|a, b| {
+            published(a)
+                .cmp(&published(b))
+                .then_with(|| self.id(*a).cmp(&self.id(*b)))
+        });
+        self.articles = self.rows().filter(|(_, row)| row.is_article()).count();
+        (self.order, self.links) = (order, links);
+        (self.restless, self.noted) = (restless, noted);
+    }
+
+    /// Every row, sorted by folder and then by name.
+    pub fn rows(&self) -> impl Iterator<Item = (Number, &Row)> {
+        let rows = self.sorted.iter();
+        rows.filter_map(|number| Some((*number, self.row(*number)?)))
+    }
+
+    /// The rows of the files in `folder` itself, by name.
+    #[must_use]
+    pub fn folder(&self, folder: &str) -> &[Number] {
+        let folder_of = |number: &Number| location::folder(self.path(*number));
+        let start = self.sorted.partition_point(|number| folder_of(number) < folder);
+        let end = self.sorted[start..].partition_point(|number| folder_of(number) <= folder);
+        &self.sorted[start..start + end]
+    }
+
+    /// How many files there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    /// How many of the files are, or were meant to be, articles: in all, and those that something keeps from being public.
+    #[must_use]
+    pub fn articles(&self) -> (usize, usize) {
+        let restless = self.restless.iter().filter_map(|number| self.row(*number));
+        let waiting = restless.filter(|row| row.standing == Standing::Waiting);
+        (self.articles, waiting.count())
+    }
+
+    /// What a rendering of a file depends on, beside what it asks of others.
+    #[must_use]
+    pub fn version(&self, number: Number) -> u64 {
+        let Some(row) = self.row(number) else { return 0 };
+        let mut hasher = row.version();
+        if let Some(article) = self.stand_ins.get(&number) {
+            hasher.update(&head::pack(article)).update(article.body.file.as_bytes());
+        }
+        let bytes: [u8; 8] = hasher.finalize().as_bytes()[..8].try_into().unwrap_or_default();
+        u64::from_le_bytes(bytes)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sorted.is_empty()
+    }
+
+    /// The row of this number.
+    #[must_use]
+    pub fn row(&self, number: Number) -> Option<&Row> {
+        self.rows.get(number as usize)?.as_ref()
+    }
+
+    fn path(&self, number: Number) -> &str {
+        self.row(number).map_or("", |row| &row.path)
+    }
+
+    /// The row of the file at `path`.
+    #[must_use]
+    pub fn number(&self, path: &str) -> Option<Number> {
+        let wanted = key(path);
+        let found = self
+            .sorted
+            .binary_search_by(|number| key(self.path(*number)).cmp(&wanted));
+        found.ok().map(|index| self.sorted[index])
+    }
+
+    /// The row of the file at `path`.
+    #[must_use]
+    pub fn at(&self, path: &str) -> Option<&Row> {
+        self.row(self.number(path)?)
+    }
+
+    /// Takes over what is known of these files now. What was public stays so until [`publish`](Self::publish).
+    pub fn put(&mut self, rows: Vec<Row>) -> Vec<Number> {
+        let mut numbers = Vec::with_capacity(rows.len());
+        let mut new = Vec::new();
+        for mut row in rows {
+            let has_notes = row.has_notes();
+            self.articles += usize::from(row.is_article());
+            let number = if let Some(number) = self.number(&row.path) {
+                if let Some(before) = self.rows[number as usize].take() {
+                    self.articles -= usize::from(before.is_article());
+                    row.inherit(before);
+                }
+                self.rows[number as usize] = Some(row);
+                self.stand_ins.remove(&number);
+                number
+            } else {
+                let number = self.free.pop().unwrap_or_else(|| {
+                    self.rows.push(None);
+                    Number::try_from(self.rows.len() - 1).unwrap_or_default()
+                });
+                self.rows[number as usize] = Some(row);
+                new.push(number);
+                number
+            };
+            if has_notes {
+                self.noted.insert(number);
+            } else {
+                self.noted.remove(&number);
+            }
+            numbers.push(number);
+        }
+        if !new.is_empty() {
+            self.forget_indexes();
+        }
+        if new.len() > 8 {
+            let mut sorted = std::mem::take(&mut self.sorted);
+            sorted.extend(new);
+            sorted.par_sort_by(|a, b| key(self.path(*a)).cmp(&key(self.path(*b))));
+            self.sorted = sorted;
+        } else {
+            for number in new {
+                let wanted = key(self.path(number));
+                let at = self
+                    .sorted
+                    .partition_point(|other| key(self.path(*other)) < wanted);
+                self.sorted.insert(at, number);
+            }
+        }
+        numbers
+    }
+
+    /// Forgets these files.
+    pub fn remove(&mut self, paths: &BTreeSet<String>) {
+        let numbers: BTreeSet<Number> = paths.iter().filter_map(|path| self.number(path)).collect();
+        if numbers.is_empty() {
+            return;
+        }
+        self.retire(&numbers);
+        self.sorted.retain(|number| !numbers.contains(number));
+        for number in &numbers {
+            let row = self.rows[*number as usize].take();
+            self.articles -= usize::from(row.is_some_and(|row| row.is_article()));
+            self.restless.remove(number);
+            self.noted.remove(number);
+            self.stand_ins.remove(number);
+            self.free.push(*number);
+        }
+        self.forget_indexes();
+    }
+
+    fn forget_indexes(&mut self) {
+        self.by_name = OnceLock::new();
+        self.by_digest = OnceLock::new();
+    }
+
+    /// Takes what is public among these out of the order.
+    fn retire(&mut self, numbers: &BTreeSet<Number>) {
+        let mut leaving = Vec::new();
+        for number in numbers {
+            let Some(row) = self.row(*number).filter(|row| row.is_public()) else {
+                continue;
+            };
+            leaving.push((*number, Reverse(row.published)));
+            let link = row.link;
+            if let Some(count) = self.links.get_mut(&link) {
+                *count -= 1;
+                if *count == 0 {
+                    self.links.remove(&link);
+                }
+            }
+        }
+        if leaving.len() > 64 {
+            self.order.retain(|number| !numbers.contains(number));
+            return;
+        }
+        for (number, published) in leaving {
+            let date = |other: &Number| self.row(*other).map(|row| Reverse(row.published));
+            let start = self.order.partition_point(|other| date(other) < Some(published));
+            let at = self.order[start..].iter().position(|other| *other == number);
+            match at {
+                Some(at) => {
+                    self.order.remove(start + at);
+                }
+                None => self.order.retain(|other| *other != number),
+            }
+        }
+    }
+
+    /// What stands in for a file that cannot be understood.
+    pub fn stand_in(&mut self, number: Number, article: Option<Article>) {
+        match article {
+            Some(article) => self.stand_ins.insert(number, article),
+            None => self.stand_ins.remove(&number),
+        };
+    }
+
+    /// Of the rows in `touched`, those that `public` names are public from now on, and the others are not. `waiting`
+    /// would be if something else were not in the way.
+    pub fn publish(
+        &mut self,
+        touched: &BTreeSet<Number>,
+        public: Vec<Public>,
+        waiting: &BTreeSet<Number>,
+        site: &Site,
+    ) {
+        self.retire(touched);
+        for number in touched {
+            if let Some(row) = self.rows[*number as usize].as_mut() {
+                row.standing = if waiting.contains(number) {
+                    Standing::Waiting
+                } else {
+                    Standing::Kept
+                };
+                row.facts = Box::default();
+            }
+        }
+        let numbered: Vec<(Number, Public)> = public
+            .into_iter()
+            .filter_map(|public| Some((self.number(&public.path)?, public)))
+            .collect();
+        let linked: Vec<(Number, Public, bool, u64)> = numbered
+            .into_par_iter()
+            .filter_map(|(number, public)| {
+                let entry = Entry::new(&public, self.article(number)?);
+                let link = row::hash(&crate::link::of(&entry, site));
+                Some((number, public, entry.in_feeds(), link))
+            })
+            .collect();
+        let mut coming = Vec::with_capacity(linked.len());
+        for (number, public, in_feeds, link) in linked {
+            if let Some(row) = self.rows[number as usize].as_mut() {
+                row.publish(&public, in_feeds, link);
+                *self.links.entry(link).or_default() += 1;
+                coming.push(number);
+            }
+        }
+        for number in touched {
+            if self.row(*number).is_some_and(Row::is_restless) {
+                self.restless.insert(*number);
+            } else {
+                self.restless.remove(number);
+            }
+        }
+        self.by_digest = OnceLock::new();
+        self.enter(coming);
+    }
+
+    fn enter(&mut self, coming: Vec<Number>) {
+        let by_date = |a: Number, b: Number| {
+            let published = |number| self.row(number).map(|row| Reverse(row.published));
+            published(a)
+                .cmp(&published(b))
+                .then_with(|| self.id(a).cmp(&self.id(b)))
+        };
+        if coming.len() > 64 {
+            let mut order = self.order.clone();
+            order.extend(coming);
+            order.par_sort_by(|a, b| by_date(*a, *b));
+            self.order = order;
+            return;
+        }
+        for number in coming {
+            let at = self.order.partition_point(|other| {
+                let published = |number| self.row(number).map(|row| Reverse(row.published));
+                let order = published(*other).cmp(&published(number));
+                order.then_with(|| self.id(*other).cmp(&self.id(number))).is_lt()
+            });
+            self.order.insert(at, number);
+        }
+    }
+
+    fn id(&self, number: Number) -> Option<String> {
+        self.row(number)?.public().map(|public| public.id)
+    }
+
+    /// What is to be looked at in each turn.
+    #[must_use]
+    pub fn restless(&self) -> &BTreeSet<Number> {
+        &self.restless
+    }
+
+    /// Those of which the addresses were other ones once.
+    pub fn aliased(&self) -> impl Iterator<Item = Number> {
+        let order = self.order.iter().copied();
+        order.filter(|number| self.row(*number).is_some_and(|row| row.has_aliases))
+    }
+
+    /// What is wrong with files.
+    pub fn notes(&self) -> impl Iterator<Item = Problem> {
+        let rows = self.noted.iter().filter_map(|number| self.row(*number));
+        rows.flat_map(Row::notes)
+    }
+
+    /// Newest first.
+    #[must_use]
+    pub fn order(&self) -> &[Number] {
+        &self.order
+    }
+
+    /// What the file says, without its text. Who names no language writes in that of the folder.
+    #[must_use]
+    pub fn article(&self, number: Number) -> Option<Article> {
+        let row = self.row(number)?;
+        let mut article = match self.stand_ins.get(&number) {
+            Some(article) => article.clone(),
+            None => head::unpack(&row.head, &row.path)?,
+        };
+        self.lend_language(&mut article);
+        Some(article)
+    }
+
+    /// An article that names no language is written in its folder's.
+    pub fn lend_language(&self, article: &mut Article) {
+        if article.language.is_none() && !self.sections.is_empty() {
+            let around = self.around(&article.path);
+            let mut languages = around.filter_map(|section| section.language.clone());
+            article.language = languages.next();
+        }
+    }
+
+    /// What is said of the folders around a path, the innermost first.
+    pub fn around<'f>(&'f self, path: &'f str) -> impl Iterator<Item = &'f Section> {
+        let folders = std::iter::successors(Some(location::folder(path)), |folder| {
+            (!folder.is_empty()).then(|| location::folder(folder))
+        });
+        folders.filter_map(|folder| self.sections.get(folder))
+    }
+
+    /// The public article of this number, without its text.
+    #[must_use]
+    pub fn entry(&self, number: Number) -> Option<Entry> {
+        let public = self.row(number)?.public()?;
+        Some(Entry::new(&public, self.article(number)?))
+    }
+
+    /// The absolute URL of a public article.
+    #[must_use]
+    pub fn link(&self, number: Number, site: &Site) -> Option<String> {
+        self.entry(number).map(|entry| crate::link::of(&entry, site))
+    }
+
+    /// The absolute URL of the article whose file is `path`, if it is public.
+    #[must_use]
+    pub fn link_of(&self, path: &str, site: &Site) -> Option<String> {
+        let number = self.number(path)?;
+        self.row(number).filter(|row| row.is_public())?;
+        self.link(number, site)
+    }
+
+    /// What tells that the file at `path` is as it was, if it is one that articles may show.
+    #[must_use]
+    pub fn asset(&self, path: &str) -> Option<Stamp> {
+        let row = self.at(path).filter(|row| row.class == Class::Asset)?;
+        Some(row.stamp)
+    }
+
+    /// Public articles that have one link, each group in the order of dates.
+    #[must_use]
+    pub fn sharing_links(&self) -> Vec<Vec<Number>> {
+        if self.links.len() == self.order.len() {
+            return Vec::new();
+        }
+        let mut groups: BTreeMap<u64, Vec<Number>> = BTreeMap::new();
+        for number in &self.order {
+            let link = self.row(*number).map(|row| row.link).unwrap_or_default();
+            if self.links.get(&link).is_some_and(|count| *count > 1) {
+                groups.entry(link).or_default().push(*number);
+            }
+        }
+        groups.into_values().collect()
+    }
+
+    /// The absolute URL of the article that another one names, as generators let it: by its path from the folder of
+    /// content or from the folder it is in, with or without extension, or by its name alone if only one has it.
+    #[must_use]
+    pub fn find(&self, name: &str, from: &str, site: &Site) -> Option<String> {
+        let name = name
+            .trim()
+            .trim_start_matches("@/")
+            .trim_start_matches("./");
+        let (name, from) = match name.strip_prefix('/') {
+            Some(rooted) => (rooted, ""),
+            None => (name, location::folder(from)),
+        };
+        let wanted = bare(name);
+        let last = location::name(wanted).to_owned();
+        let by_name = self.by_name.get_or_init(|| {
+            let mut names: HashMap<String, Vec<Number>> = HashMap::new();
+            for (number, row) in self.rows().filter(|(_, row)| row.class == Class::Article) {
+                let stem = location::stem(&row.path);
+                let name = location::name(&stem).to_owned();
+                names.entry(name).or_default().push(number);
+            }
+            names
+        });
+        let is_public = |number: &&Number| self.row(**number).is_some_and(Row::is_public);
+        let mut named: Vec<Number> = by_name.get(&last)?.iter().filter(is_public).copied().collect();
+        named.sort_by_key(|number| Reverse(self.row(*number).map(|row| row.published)));
+        let stem = |number: Number| location::stem(self.path(number));
+        let near = [format!("{from}/{wanted}"), wanted.to_owned()];
+        let mut exact = named
+            .iter()
+            .filter(|number| near.iter().any(|near| *near == stem(**number)));
+        let ends = |number: &&Number| {
+            let stem = stem(**number);
+            // Jekyll and Zola name the folders around the content too
+            stem.ends_with(&format!("/{wanted}")) || wanted.ends_with(&format!("/{stem}"))
+        };
+        let mut alike = named.iter().filter(ends);
+        let number = exact
+            .next()
+            .or_else(|| alike.next().filter(|_| alike.next().is_none()))?;
+        self.link(*number, site)
+    }
+
+    fn by_digest(&self) -> &HashMap<u64, Vec<Number>> {
+        self.by_digest.get_or_init(|| {
+            let mut digests: HashMap<u64, Vec<Number>> = HashMap::new();
+            for (number, row) in self.rows().filter(|(_, row)| row.is_public()) {
+                digests.entry(row.digest).or_default().push(number);
+            }
+            digests
+        })
+    }
 }
 
 /// A name of an article without what need not be written: the extension, `index`.
-fn key(name: &str) -> &str {
+fn bare(name: &str) -> &str {
     let extensions = [
         ".md",
         ".markdown",
@@ -68,88 +627,32 @@ fn key(name: &str) -> &str {
     name.strip_prefix("_posts/").unwrap_or(name)
 }
 
-impl Catalogue {
-    /// Puts entries in order and finds their links.
-    #[must_use]
-    pub fn new(mut entries: Vec<Entry>, site: &Site) -> Self {
-        entries.sort_by(|a, b| (Reverse(a.published), &a.id).cmp(&(Reverse(b.published), &b.id)));
-        let links = entries
-            .par_iter()
-            .map(|entry| crate::link::of(entry, site))
-            .collect();
-        let by_path = entries
-            .iter()
-            .enumerate()
-            .map(|(i, entry)| (entry.article.path.clone(), i))
-            .collect();
-        Self {
-            entries,
-            links,
-            by_path,
-            by_name: OnceLock::new(),
-        }
+/// The catalogue as the ledger sees it in one turn.
+#[derive(Debug)]
+pub struct Touched<'a> {
+    /// All files, as they are now.
+    pub catalogue: &'a Catalogue,
+    /// The rows of which something is new, or may be.
+    pub numbers: &'a BTreeSet<Number>,
+    /// The paths of those, and of files that are gone; `None` if there was no turn before.
+    pub paths: Option<&'a BTreeSet<String>>,
+}
+
+impl Present for Touched<'_> {
+    fn holds(&self, path: &str) -> bool {
+        self.catalogue.at(path).is_some_and(Row::is_article)
     }
 
-    /// Newest first.
-    #[must_use]
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    fn twin(&self, digest: &str, published: Option<Date>) -> Option<String> {
+        self.paths?;
+        let alike = self.catalogue.by_digest().get(&row::hash(digest))?.iter();
+        let untouched = alike.filter(|number| !self.numbers.contains(number));
+        let articles = untouched.filter_map(|number| self.catalogue.article(*number));
+        let twins = articles.filter(|a| a.digest == digest && a.published == published);
+        twins.map(|article| article.path).min()
     }
 
-    /// The absolute URL of the entry at `index` of [`entries`](Self::entries).
-    #[must_use]
-    pub fn link(&self, index: usize) -> &str {
-        &self.links[index]
-    }
-
-    /// The absolute URL of the article that another one names, as generators let it: by its path from the folder of
-    /// content or from the folder it is in, with or without extension, or by its name alone if only one has it.
-    #[must_use]
-    pub fn find(&self, name: &str, from: &str) -> Option<&str> {
-        let name = name
-            .trim()
-            .trim_start_matches("@/")
-            .trim_start_matches("./");
-        let (name, from) = match name.strip_prefix('/') {
-            Some(rooted) => (rooted, ""),
-            None => (name, location::folder(from)),
-        };
-        let wanted = key(name);
-        let last = location::name(wanted).to_owned();
-        let by_name = self.by_name.get_or_init(|| {
-            let mut names: HashMap<String, Vec<usize>> = HashMap::new();
-            for (index, entry) in self.entries.iter().enumerate() {
-                let stem = location::stem(&entry.article.path);
-                names
-                    .entry(location::name(&stem).to_owned())
-                    .or_default()
-                    .push(index);
-            }
-            names
-        });
-        let named = by_name.get(&last)?;
-        let stem = |index: usize| location::stem(&self.entries[index].article.path);
-        let near = [format!("{from}/{wanted}"), wanted.to_owned()];
-        let mut exact = named
-            .iter()
-            .filter(|index| near.iter().any(|near| *near == stem(**index)));
-        let ends = |index: &&usize| {
-            let stem = stem(**index);
-            // Jekyll and Zola name the folders around the content too
-            stem.ends_with(&format!("/{wanted}")) || wanted.ends_with(&format!("/{stem}"))
-        };
-        let mut alike = named.iter().filter(ends);
-        let index = exact
-            .next()
-            .or_else(|| alike.next().filter(|_| alike.next().is_none()))?;
-        Some(&self.links[*index])
-    }
-
-    /// The absolute URL of the article whose file is `path`, if it is public.
-    #[must_use]
-    pub fn link_of(&self, path: &str) -> Option<&str> {
-        self.by_path
-            .get(path)
-            .map(|index| self.links[*index].as_str())
+    fn touched(&self) -> Option<&BTreeSet<String>> {
+        self.paths
     }
 }

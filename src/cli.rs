@@ -207,6 +207,7 @@ fn build(args: &Build) -> u8 {
         wait: Duration::from_secs(args.wait),
         clock,
         finished: Finished::default(),
+        heard: None,
     };
     let outcome = Publisher::new(&config, &progress).turn(&order, &mut |_| {});
     progress.finish();
@@ -327,6 +328,7 @@ fn look() -> Result<Order, Problem> {
         wait: Duration::ZERO,
         clock,
         finished: Finished::default(),
+        heard: None,
     })
 }
 

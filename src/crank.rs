@@ -15,7 +15,7 @@ use crate::config::{Config, Serve};
 use crate::edition::Manifest;
 use crate::folder::{self, Finished};
 use crate::problem::{Level, Problem};
-use crate::publisher::{Halt, Order, Progress, Publisher, Turn};
+use crate::publisher::{Desk, Halt, Order, Progress, Publisher, Turn};
 use crate::served::{Served, Terms};
 use crate::status::Board;
 use crate::store::{Disk, ManifestStamp, Ready, Shelf};
@@ -82,7 +82,8 @@ pub struct Crank {
     settling: Option<(Stamp, Instant)>,
     /// The manifest that is offered.
     manifest: Option<Manifest>,
-    fingerprint: Option<folder::Fingerprint>,
+    /// What the last turn left for the next.
+    desk: Desk,
     next: Option<DateTime<Utc>>,
     /// Problems of the last turn, as text.
     told: BTreeSet<String>,
@@ -128,7 +129,7 @@ impl Crank {
             clock: clock_of_day,
             finished: Finished::default(),
             manifest: None,
-            fingerprint: None,
+            desk: Desk::that_stays(),
             next: None,
             told: BTreeSet::new(),
             trouble: None,
@@ -178,7 +179,12 @@ impl Crank {
     }
 
     /// Turns once.
-    pub fn turn(&mut self, now: DateTime<Utc>, allow_shrink: bool) {
+    pub fn turn(
+        &mut self,
+        now: DateTime<Utc>,
+        allow_shrink: bool,
+        heard: Option<BTreeSet<PathBuf>>,
+    ) {
         let began = clock();
         let order = Order {
             now,
@@ -191,10 +197,12 @@ impl Crank {
             wait: LOCK,
             clock: self.clock,
             finished: self.finished.clone(),
+            heard,
         };
         let terms = self.terms();
         let window = Arc::clone(&self.window);
         let config = self.config.clone();
+        let disk = self.disk();
         let mut manifest = None;
         let mut show = |ready: &Ready<'_>| {
             let before = window.load_full();
@@ -203,7 +211,7 @@ impl Crank {
             let exhibits = ready
                 .steps
                 .iter()
-                .map(|step| offer::ready(step, ready.durable));
+                .map(|step| offer::ready(step, ready.durable, before, &disk));
             let served = Served::new(&terms, &ready.manifest, exhibits, before);
             if let Some(before) = before {
                 let served = served.with_leaves_of(before, &terms);
@@ -211,11 +219,10 @@ impl Crank {
             }
             manifest = Some(ready.manifest.clone());
         };
-        let outcome = Publisher::new(&self.config, &Silent).turn(&order, &mut show);
+        let outcome = Publisher::new(&self.config, &Silent).turn_at(&mut self.desk, &order, &mut show);
         match outcome {
             Ok(turn) => {
                 self.trouble = None;
-                self.fingerprint = turn.fingerprint;
                 self.next = turn.next;
                 self.manifest = manifest.or(self.manifest.take());
                 self.stamp = self.disk().stamp();
@@ -230,7 +237,7 @@ impl Crank {
     /// Turns until it is told to stop.
     pub fn run(mut self, wakes: &Receiver<Wake>, waker: &Sender<Wake>, allow_shrink: bool) {
         let mut watch = self.watch(waker);
-        self.turn(self.now(), allow_shrink);
+        self.turn(self.now(), allow_shrink, None);
         let mut walked = clock();
         let mut ticked = clock();
         loop {
@@ -242,7 +249,8 @@ impl Crank {
             };
             woken.extend(wakes.try_iter());
             let now = clock();
-            let mut due = false;
+            // whether somebody must look at everything, whatever was heard
+            let mut at_all = false;
             if now.duration_since(ticked) >= TICK || !woken.is_empty() || self.settling.is_some() {
                 ticked = now;
                 let seen =
@@ -250,7 +258,7 @@ impl Crank {
                 let replaced = watch.replaced(&seen);
                 if !replaced.is_empty() {
                     // whoever swaps a folder has filled the new one before
-                    due = replaced.contains(&Wake::Folder);
+                    at_all |= replaced.contains(&Wake::Folder);
                     woken.extend(replaced);
                     self.identity = seen;
                     watch = self.watch(waker);
@@ -261,23 +269,25 @@ impl Crank {
                 return;
             }
             let reloaded = woken.contains(&Wake::Settings) && self.reconfigure();
-            due |= reloaded || woken.contains(&Wake::Refresh) || self.is_due(now);
+            at_all |= reloaded || woken.contains(&Wake::Refresh);
+            let mut due = self.is_due(now);
             match watch.when(now) {
                 When::Now => due = true,
                 When::Look => {
                     watch.looked(now);
-                    due |= self.is_changed();
+                    at_all |= self.is_changed();
                 }
                 When::At(_) | When::Never => {}
             }
             let every = self.walk_every(&watch);
             if !due && now.duration_since(walked) >= every {
                 walked = now;
-                due = self.is_changed();
+                at_all |= self.is_changed();
             }
+            due |= at_all;
             if due {
-                watch.answer();
-                self.turn(self.now(), false);
+                let heard = watch.answer().filter(|_| !at_all && self.trouble.is_none());
+                self.turn(self.now(), false, heard);
                 watch.forget();
             } else if clock().duration_since(self.last_turn) >= IDLE {
                 self.improve();
@@ -389,10 +399,8 @@ impl Crank {
 
     /// Whether the folder is another one than at the last turn, whatever events said.
     fn is_changed(&self) -> bool {
-        match folder::scan(&self.config.articles) {
-            Ok(scan) => self.fingerprint != Some(scan.fingerprint()),
-            Err(_) => self.trouble.is_none(),
-        }
+        self.config.articles.exists() && self.desk.is_outdated(&self.config)
+            || !self.config.articles.exists() && self.trouble.is_none()
     }
 
     fn disk(&self) -> Disk {

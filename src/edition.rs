@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub mod encode;
 pub(crate) mod manifest;
 
-pub use manifest::{LedgerMark, Manifest, Published};
+pub use manifest::{LedgerMark, Manifest, Published, TAIL};
 
 /// What a document is, which decides how it is checked, stored and served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -69,6 +69,8 @@ pub enum Body {
     Memory(Bytes),
     /// A file of the author's, to be copied: an asset.
     File(std::path::PathBuf),
+    /// What was published last, and lies where it should.
+    Kept,
 }
 
 /// All documents of one moment, by route.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::article::Person;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Number, Row};
 use crate::edition::Kind;
 use crate::site::Site;
 
@@ -67,32 +67,41 @@ impl FeedSpec {
     }
 }
 
-/// The entries of a catalogue that a feed may show at `now`, newest first, as indexes of
-/// [`Catalogue::entries`]. The size of what they show is not known here: see [`fit`].
+/// The entries of a catalogue that a feed may show at `now`, newest first. The size of what they show is not known here:
+/// see [`fit`].
 #[must_use]
 pub fn select(
     catalogue: &Catalogue,
     spec: &FeedSpec,
     site: &Site,
     now: DateTime<Utc>,
-) -> Vec<usize> {
-    let all = 0..catalogue.entries().len();
-    let fitting = all.filter(|index| spec.filter.fits(&catalogue.entries()[*index], site));
+) -> Vec<Number> {
+    let filter = &spec.filter;
+    let fits = |number: &Number| {
+        // what the row tells need not be unpacked
+        let row = catalogue.row(*number);
+        row.is_some_and(|row| row.in_feeds() && filter.has_date(row.published()))
+            && (filter.terms.is_empty()
+                || catalogue
+                    .entry(*number)
+                    .is_some_and(|entry| filter.fits(&entry, site)))
+    };
+    let fitting = catalogue.order().iter().copied().filter(fits);
     newest(fitting, catalogue, spec, now)
 }
 
 /// Of entries that a feed is about, in the order of the catalogue, those that it may show at `now`.
 pub fn newest(
-    fitting: impl Iterator<Item = usize>,
+    fitting: impl Iterator<Item = Number>,
     catalogue: &Catalogue,
     spec: &FeedSpec,
     now: DateTime<Utc>,
-) -> Vec<usize> {
+) -> Vec<Number> {
     let oldest = spec.max_age.map(|age| now - age);
-    let entry = |index: &usize| &catalogue.entries()[*index];
+    let is_young = |row: &Row| oldest.is_none_or(|oldest| row.published() > oldest);
     fitting
-        .filter(|index| entry(index).in_feeds())
-        .take_while(|index| oldest.is_none_or(|oldest| entry(index).published > oldest))
+        .filter(|number| catalogue.row(*number).is_some_and(Row::in_feeds))
+        .take_while(|number| catalogue.row(*number).is_some_and(is_young))
         .take(spec.limit)
         .collect()
 }
@@ -101,10 +110,10 @@ pub fn newest(
 #[must_use]
 pub fn next_ageing(
     catalogue: &Catalogue,
-    shown: &[usize],
+    shown: &[Number],
     spec: &FeedSpec,
 ) -> Option<DateTime<Utc>> {
-    let oldest = catalogue.entries().get(*shown.last()?)?.published;
+    let oldest = catalogue.row(*shown.last()?)?.published();
     spec.max_age.map(|age| oldest + age)
 }
 

@@ -12,7 +12,7 @@ use crate::article::{Article, Markup, TitleFrom, markdown, text};
 use crate::catalogue::{Catalogue, Entry};
 use crate::feed::{Attachment, Image, Item, Media};
 use crate::html::{self, Surroundings};
-use crate::link::{self, Assets, Resolver};
+use crate::link::{self, Asked, Resolver};
 use crate::problem::Problem;
 use crate::site::Site;
 
@@ -29,24 +29,19 @@ pub struct Fragment {
     pub item: Item,
     /// The assets that it shows or plays, as paths inside the articles folder.
     pub assets: BTreeSet<String>,
+    /// What was asked of other files.
+    pub asked: BTreeSet<Asked>,
     /// What the author should know.
     pub problems: Vec<Problem>,
 }
 
-/// Renders the entry at `index` of the catalogue.
+/// Renders an entry whose text was read.
 #[must_use]
-pub fn render(
-    index: usize,
-    catalogue: &Catalogue,
-    site: &Site,
-    assets: &Assets,
-    media: &MediaFiles,
-) -> Fragment {
-    let entry = &catalogue.entries()[index];
+pub fn render(entry: &Entry, catalogue: &Catalogue, site: &Site, media: &MediaFiles) -> Fragment {
     let article = &entry.article;
-    let link = catalogue.link(index).to_owned();
+    let link = link::of(entry, site);
     let base = Url::parse(&link).unwrap_or_else(|_| site.base.clone());
-    let resolver = Resolver::new(site, catalogue, assets, &article.path, &base);
+    let resolver = Resolver::new(site, catalogue, &article.path, &base);
     let mut problems = Vec::new();
     let prefix = prefix(&entry.id);
     let resolve = |reference: &str| resolver.resolve(reference);
@@ -55,7 +50,7 @@ pub fn render(
         prefix: &prefix,
         resolve: &resolve,
     };
-    let find = |name: &str| catalogue.find(name, &article.path).map(str::to_owned);
+    let find = |name: &str| resolver.find(name);
     let template = template::Around {
         find: &find,
         base: site.base.as_str(),
@@ -88,13 +83,15 @@ pub fn render(
             .clone()
             .filter(|language| *language != site.language),
         image: image(article, &resolver, media),
-        attachments: attachments(article, &resolver, assets, media, &mut problems),
+        attachments: attachments(article, &resolver, media, &mut problems),
         html: html.into(),
         link,
     };
+    let (assets, asked) = resolver.account();
     Fragment {
         item,
-        assets: resolver.used(),
+        assets,
+        asked,
         problems,
     }
 }
@@ -114,15 +111,14 @@ pub struct Account {
     pub problems: Vec<Problem>,
 }
 
-/// Renders the entry at `index` of the catalogue, and tells what was done to its text.
+/// Renders an entry whose text was read, and tells what was done to it.
 #[must_use]
-pub fn account(index: usize, catalogue: &Catalogue, site: &Site, assets: &Assets) -> Account {
-    let fragment = render(index, catalogue, site, assets, &MediaFiles::new());
-    let entry = &catalogue.entries()[index];
+pub fn account(entry: &Entry, catalogue: &Catalogue, site: &Site) -> Account {
+    let fragment = render(entry, catalogue, site, &MediaFiles::new());
     let article = &entry.article;
-    let base = Url::parse(catalogue.link(index)).unwrap_or_else(|_| site.base.clone());
-    let resolver = Resolver::new(site, catalogue, assets, &article.path, &base);
-    let find = |name: &str| catalogue.find(name, &article.path).map(str::to_owned);
+    let base = Url::parse(&fragment.item.link).unwrap_or_else(|_| site.base.clone());
+    let resolver = Resolver::new(site, catalogue, &article.path, &base);
+    let find = |name: &str| resolver.find(name);
     let template = template::Around {
         find: &find,
         base: site.base.as_str(),
@@ -300,18 +296,12 @@ pub type MediaFiles = BTreeMap<String, Media>;
 
 /// The files that an article has as its picture or plays, as far as they lie in the folder.
 #[must_use]
-pub fn media_files(
-    index: usize,
-    catalogue: &Catalogue,
-    site: &Site,
-    assets: &Assets,
-) -> Vec<String> {
-    let article = &catalogue.entries()[index].article;
+pub fn media_files(article: &Article, catalogue: &Catalogue, site: &Site) -> Vec<String> {
     let references = article
         .image
         .iter()
         .chain(article.enclosures.iter().map(|enclosure| &enclosure.href));
-    let resolver = Resolver::new(site, catalogue, assets, &article.path, &site.base);
+    let resolver = Resolver::new(site, catalogue, &article.path, &site.base);
     references
         .filter_map(|reference| resolver.asset(reference))
         .collect()
@@ -337,7 +327,6 @@ fn image(article: &Article, resolver: &Resolver<'_>, media: &MediaFiles) -> Opti
 fn attachments(
     article: &Article,
     resolver: &Resolver<'_>,
-    assets: &Assets,
     media: &MediaFiles,
     problems: &mut Vec<Problem>,
 ) -> Vec<Attachment> {
@@ -350,7 +339,7 @@ fn attachments(
             continue;
         };
         let path = resolver.asset(&enclosure.href);
-        let on_disk = path.as_ref().and_then(|path| assets.get(path).copied());
+        let on_disk = path.as_ref().and_then(|path| resolver.size(path));
         let file = path.as_ref().and_then(|path| media.get(path));
         let length = on_disk.or(enclosure.length).unwrap_or_else(|| {
             let what = format!(
@@ -379,13 +368,4 @@ fn mime(url: &str) -> Option<String> {
     mime_guess::from_path(path)
         .first()
         .map(|mime| mime.essence_str().to_owned())
-}
-
-/// The gate speaks of ids; the author knows paths.
-#[must_use]
-pub fn path_of<'a>(id: &str, entries: &'a [Entry]) -> Option<&'a str> {
-    entries
-        .iter()
-        .find(|entry| entry.id == id)
-        .map(|entry| entry.article.path.as_str())
 }

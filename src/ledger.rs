@@ -3,27 +3,25 @@
 //! This room holds the records and reads and writes their lines; [`observe`](Ledger::observe) decides.
 //! It opens no file: the store does.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, BTreeSet};
 
 mod identity;
 mod line;
+mod lines;
 mod observe;
 mod rebuild;
 
 pub(crate) use identity::numbered;
 pub use line::{FeedRecord, Minted, Record};
-pub use observe::{Candidate, Observation};
+pub use observe::{Candidate, Observation, Present, Public};
+use lines::Lines;
 pub use rebuild::Remembered;
 
 /// All that was ever published, by id.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
-    records: BTreeMap<String, Record>,
+    lines: Lines,
     feeds: BTreeMap<String, FeedRecord>,
-    /// Which id a path belongs to.
-    paths: HashMap<String, String>,
     /// Ids that some record bore before its present one: never given again.
     former: BTreeSet<String>,
     /// Lines that later lines have replaced: when there are many, the file is written anew.
@@ -57,53 +55,63 @@ impl Ledger {
     #[must_use]
     pub fn parse(text: &[u8]) -> (Self, Vec<Fault>) {
         let mut ledger = Self::default();
-        let faults = line::read(text, &mut ledger);
-        ledger.settle_paths();
+        ledger.lines.reserve(text.len());
+        let (faults, contested) = line::read(text, &mut ledger);
+        for id in contested {
+            if let Some(record) = ledger.get(&id) {
+                ledger.settle(record);
+            }
+        }
         (ledger, faults)
     }
 
     /// The whole ledger as text: the feeds, then the articles in path order.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut records: Vec<&Record> = self.records.values().collect();
+        let mut records: Vec<Record> = self.lines.all().collect();
         records.sort_by(|a, b| (&a.path, &a.id).cmp(&(&b.path, &b.id)));
         let feeds = self.feeds.values().map(line::write_feed);
-        feeds.chain(records.into_iter().map(line::write)).collect()
+        feeds.chain(records.iter().map(line::write)).collect()
     }
 
     /// How many ids it holds.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.records.len()
+        self.lines.len()
     }
 
     /// Whether it holds nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.feeds.is_empty()
+        self.len() == 0 && self.feeds.is_empty()
     }
 
     /// Whether so many lines are out of date that the file is better written anew.
     #[must_use]
     pub fn wants_compaction(&self) -> bool {
-        self.superseded > 100 + self.records.len()
+        self.superseded > 100 + self.len()
     }
 
     /// The record of `id`.
     #[must_use]
-    pub fn get(&self, id: &str) -> Option<&Record> {
-        self.records.get(id)
+    pub fn get(&self, id: &str) -> Option<Record> {
+        self.lines.get(id)
     }
 
     /// The record of the article at `path`.
     #[must_use]
-    pub fn at(&self, path: &str) -> Option<&Record> {
-        self.paths.get(path).and_then(|id| self.records.get(id))
+    pub fn at(&self, path: &str) -> Option<Record> {
+        self.lines.at(path)
     }
 
-    /// Every record, in the order of ids.
-    pub fn records(&self) -> impl Iterator<Item = &Record> {
-        self.records.values()
+    /// Every record.
+    pub fn records(&self) -> impl Iterator<Item = Record> {
+        self.lines.all()
+    }
+
+    /// The records of what is withdrawn.
+    pub fn gone(&self) -> impl Iterator<Item = Record> {
+        self.lines.gone()
     }
 
     /// The record of the feed `name`.
@@ -126,25 +134,16 @@ impl Ledger {
     /// Whether `id` is, or ever was, somebody's.
     #[must_use]
     pub fn knows(&self, id: &str) -> bool {
-        self.records.contains_key(id)
+        self.lines.holds(id)
             || self.former.contains(id)
             || self.feeds.values().any(|feed| feed.id == id)
     }
 
     /// Takes over what a line says, as [`parse`](Self::parse) does; the text to append.
-    pub fn put(&mut self, record: Record) -> String {
-        let text = line::write(&record);
-        for id in record.was.iter().chain([&record.id]) {
-            if let Some(path) = self.records.get(id).and_then(|before| before.path.as_ref())
-                && self.paths.get(path) == Some(id)
-            {
-                self.paths.remove(path);
-            }
-        }
-        if let Some(path) = &record.path {
-            self.paths.insert(path.clone(), record.id.clone());
-        }
-        self.insert(record);
+    pub fn put(&mut self, record: &Record) -> String {
+        let text = line::write(record);
+        self.insert(record, text.as_bytes());
+        self.lines.lead(record);
         text
     }
 
@@ -158,34 +157,33 @@ impl Ledger {
     }
 
     /// Replaces the record of the same id, and those whose ids it bore before.
-    fn insert(&mut self, record: Record) {
+    fn insert(&mut self, record: &Record, text: &[u8]) {
         for id in &record.was {
             self.former.insert(id.clone());
-            if self.records.remove(id).is_some() {
+            if self.lines.remove(id) {
                 self.superseded += 1;
             }
         }
-        if self.records.insert(record.id.clone(), record).is_some() {
+        if self.lines.push(record, text) {
             self.superseded += 1;
         }
     }
 
     /// Of two ids for one path the earlier first-seen keeps it; the other stays as gone, without a path.
-    fn settle_paths(&mut self) {
-        self.paths.clear();
-        let mut order: Vec<(DateTime<Utc>, String, String)> = self
-            .records
-            .values()
-            .filter_map(|r| Some((r.seen, r.id.clone(), r.path.clone()?)))
-            .collect();
-        order.sort();
-        for (_, id, path) in order {
-            if let std::collections::hash_map::Entry::Vacant(e) = self.paths.entry(path) {
-                e.insert(id);
-            } else if let Some(record) = self.records.get_mut(&id) {
-                record.path = None;
-                record.gone.get_or_insert(record.seen);
+    fn settle(&mut self, record: Record) {
+        let other = record.path.as_deref().and_then(|path| self.lines.at(path));
+        let mut loser = match other {
+            Some(other) if other.id == record.id => return,
+            Some(other) if (other.seen, &other.id) <= (record.seen, &record.id) => record,
+            Some(other) => {
+                self.lines.lead(&record);
+                other
             }
-        }
+            None => return self.lines.lead(&record),
+        };
+        loser.path = None;
+        loser.gone.get_or_insert(loser.seen);
+        let text = line::write(&loser);
+        self.lines.push(&loser, text.as_bytes());
     }
 }

@@ -44,6 +44,7 @@ pub mod respond;
 // the doors
 pub mod folder;
 pub mod state;
+pub mod cache;
 pub mod store;
 pub mod watch;
 pub mod status;

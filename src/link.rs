@@ -1,20 +1,18 @@
 //! Where an article is on the web, and where the references in it lead.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
 use url::{Position, Url};
 
 use crate::article::{Article, location};
-use crate::catalogue::{Catalogue, Entry};
+use crate::catalogue::{Catalogue, Entry, row};
 use crate::site::{Pattern, Site, encode_path};
 
 /// The folder of pages and assets, below the base URL.
 pub const PAGES: &str = "articles/";
-
-/// The files of the folder that are no articles: path → length in bytes.
-pub type Assets = BTreeMap<String, u64>;
 
 /// The absolute URL of an article: its own, else by the permalink pattern, else its built-in page.
 #[must_use]
@@ -179,35 +177,76 @@ fn without_prefix(reference: &str) -> &str {
         .unwrap_or(reference)
 }
 
+/// What was asked of other files. A rendering stays what it is as long as the answers do.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Asked {
+    /// Where the article at this path is.
+    Article(String),
+    /// Whether there is a file at this path that articles may show.
+    Asset(String),
+    /// Which article has this name, seen from this path.
+    Name(String, String),
+}
+
+impl Asked {
+    /// The hash of the answer.
+    #[must_use]
+    pub fn answer(&self, catalogue: &Catalogue, site: &Site) -> u64 {
+        let answer = match self {
+            Self::Article(path) => catalogue.link_of(path, site),
+            Self::Asset(path) => catalogue.asset(path).map(|stamp| format!("{stamp:?}")),
+            Self::Name(name, from) => catalogue.find(name, from, site),
+        };
+        answer.map_or(0, |answer| row::hash(&answer))
+    }
+}
+
 /// Finds where the references of one article lead, and notes which assets they name.
 #[derive(Debug)]
 pub struct Resolver<'a> {
     site: &'a Site,
     catalogue: &'a Catalogue,
-    assets: &'a Assets,
     path: &'a str,
     base: &'a Url,
     used: RefCell<BTreeSet<String>>,
+    asked: RefCell<BTreeSet<Asked>>,
 }
 
 impl<'a> Resolver<'a> {
-    /// For the article at `path`, whose URL is `base`; `assets` are the files that it may name.
+    /// For the article at `path`, whose URL is `base`.
     #[must_use]
-    pub fn new(
-        site: &'a Site,
-        catalogue: &'a Catalogue,
-        assets: &'a Assets,
-        path: &'a str,
-        base: &'a Url,
-    ) -> Self {
+    pub fn new(site: &'a Site, catalogue: &'a Catalogue, path: &'a str, base: &'a Url) -> Self {
         Self {
             site,
             catalogue,
-            assets,
             path,
             base,
             used: RefCell::default(),
+            asked: RefCell::default(),
         }
+    }
+
+    fn ask(&self, asked: Asked) {
+        self.asked.borrow_mut().insert(asked);
+    }
+
+    /// The absolute URL of the article that has this name (see [`Catalogue::find`]).
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<String> {
+        self.ask(Asked::Name(name.to_owned(), self.path.to_owned()));
+        self.catalogue.find(name, self.path, self.site)
+    }
+
+    fn link_of(&self, path: &str) -> Option<String> {
+        self.ask(Asked::Article(path.to_owned()));
+        self.catalogue.link_of(path, self.site)
+    }
+
+    /// The size of the file at `path`, if it is one that articles may show.
+    #[must_use]
+    pub fn size(&self, path: &str) -> Option<u64> {
+        self.ask(Asked::Asset(path.to_owned()));
+        self.catalogue.asset(path).map(|stamp| stamp.size)
     }
 
     /// The absolute URL of a reference as written; `None` if it is no URL at all.
@@ -221,10 +260,10 @@ impl<'a> Resolver<'a> {
             .then(|| self.file(reference))
             .flatten();
         if let Some((path, rest)) = file {
-            if let Some(link) = self.catalogue.link_of(&path) {
+            if let Some(link) = self.link_of(&path) {
                 return Some(format!("{link}{rest}"));
             }
-            if self.site.permalink.is_none() && self.assets.contains_key(&path) {
+            if self.site.permalink.is_none() && self.size(&path).is_some() {
                 self.used.borrow_mut().insert(path.clone());
                 return Some(format!(
                     "{}{PAGES}{}{rest}",
@@ -248,7 +287,7 @@ impl<'a> Resolver<'a> {
                 .iter()
                 .find_map(|mark| name.strip_prefix(mark))?
         };
-        let link = self.catalogue.find(name, self.path)?;
+        let link = self.find(name)?;
         Some(format!("{link}{rest}"))
     }
 
@@ -257,13 +296,13 @@ impl<'a> Resolver<'a> {
     pub fn asset(&self, reference: &str) -> Option<String> {
         self.file(without_prefix(reference))
             .map(|(path, _)| path)
-            .filter(|path| self.assets.contains_key(path))
+            .filter(|path| self.size(path).is_some())
     }
 
-    /// The assets that [`resolve`](Self::resolve) met.
+    /// The assets that [`resolve`](Self::resolve) met, and all that was asked of other files.
     #[must_use]
-    pub fn used(self) -> BTreeSet<String> {
-        self.used.into_inner()
+    pub fn account(self) -> (BTreeSet<String>, BTreeSet<Asked>) {
+        (self.used.into_inner(), self.asked.into_inner())
     }
 
     /// The file that a reference names, inside the articles folder, and what stands behind the path.

@@ -16,10 +16,22 @@ pub use feeds::{Shown, index, preview};
 /// The route of the style sheet of all pages.
 pub const STYLE: &str = "tidings.css";
 
+/// The route of the page of one article.
+#[must_use]
+pub fn route(page: &str) -> String {
+    format!("{PAGES}{page}/index.html")
+}
+
+/// The version of all that pages are made of beside the articles.
+#[must_use]
+pub fn made_of(site: &Site, feeds: &[Channel]) -> u64 {
+    crate::catalogue::row::hash(&format!("{site:?}{feeds:?}"))
+}
+
 /// The page of one article, at `articles/PAGE/index.html`.
 #[must_use]
 pub fn article(page: &str, item: &Item, site: &Site, feeds: &[Channel]) -> Document {
-    let route = format!("{PAGES}{page}/index.html");
+    let route = route(page);
     let root = "../".repeat(route.matches('/').count());
     let language = item.language.as_deref().unwrap_or(&site.language);
     let title = item.title.as_deref().unwrap_or(&item.stand_in_title);

@@ -1,6 +1,7 @@
 //! The hand on the crank: [`Publisher::turn`] is the program's table of contents.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
@@ -8,7 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::edition::{Edition, Manifest};
-use crate::folder::{Fingerprint, Finished};
+use crate::folder::Finished;
 use crate::ledger::{Ledger, Observation};
 use crate::problem::{Level, Problem};
 use crate::state::State;
@@ -16,12 +17,17 @@ use crate::store::{Disk, Lock, LockError, Ready};
 
 mod announce;
 mod books;
+mod desk;
 mod gate;
+mod meeting;
 mod read;
 mod rendering;
 mod survey;
 
 use books::Books;
+pub use desk::Desk;
+use meeting::{Met, observe};
+use rendering::Studio;
 pub use survey::{Listed, State as ArticleState, Survey};
 
 /// How far a build has come, for whoever looks on.
@@ -47,6 +53,8 @@ pub struct Order {
     pub clock: fn() -> SystemTime,
     /// Which files are whole though they were written a moment ago.
     pub finished: Finished,
+    /// The files of which something was heard, if nothing else can have changed.
+    pub heard: Option<BTreeSet<PathBuf>>,
 }
 
 /// Why nothing was written.
@@ -95,8 +103,6 @@ pub struct Turn {
     pub problems: Vec<Problem>,
     /// Those problems, as text, that no earlier run told.
     pub news: BTreeSet<String>,
-    /// What the folder looked like.
-    pub fingerprint: Option<Fingerprint>,
 }
 
 impl Turn {
@@ -136,52 +142,86 @@ impl<'a> Publisher<'a> {
     /// # Errors
     /// If nothing was written: see [`Halt`]. What is wrong with articles is in [`Turn::problems`] instead.
     pub fn turn(&self, order: &Order, show: &mut dyn FnMut(&Ready<'_>)) -> Result<Turn, Halt> {
+        self.turn_at(&mut Desk::default(), order, show)
+    }
+
+    /// One turn as [`turn`](Self::turn), which begins with what the one before left on the desk.
+    ///
+    /// # Errors
+    /// As [`turn`](Self::turn).
+    pub fn turn_at(
+        &self,
+        desk: &mut Desk,
+        order: &Order,
+        show: &mut dyn FnMut(&Ready<'_>),
+    ) -> Result<Turn, Halt> {
+        let config = self.config;
         let _lock = self.lock(order)?;
-        let state = State::load(&self.config.state());
-        let (books, folder) = rayon::join(
-            || Books::open(self.config, state.clone()),
-            || read::folder(self.config, &state, order, self.progress),
-        );
-        let (mut books, mut folder) = (books?, folder?);
-        books.mend(self.config, &mut folder);
-        let candidates = std::mem::take(&mut folder.candidates);
-        let found = candidates.len();
-        let mut seen =
-            books
-                .ledger
-                .observe(&folder.present, candidates, &self.config.site, order.now);
-        let catalogue = Catalogue::new(std::mem::take(&mut seen.entries), &self.config.site);
-        let rendering = rendering::render(
-            self.config,
-            &catalogue,
-            &folder,
-            &books.ledger,
-            order.now,
-            self.progress,
-        )?;
+        let state = State::load(&config.state());
+        desk.open(config);
+        let look = read::look(config, desk, &state, order, self.progress)?;
+        if desk.is_quiet(config, &look, order.now) {
+            return Ok(desk.rest(config, &state));
+        }
+        let outcome = self.work(desk, look, state, order, show);
+        if outcome.is_err() || order.dry_run {
+            // what it has is not what is published
+            desk.clear();
+        }
+        outcome
+    }
+
+    fn work(
+        &self,
+        desk: &mut Desk,
+        look: read::Look,
+        state: State,
+        order: &Order,
+        show: &mut dyn FnMut(&Ready<'_>),
+    ) -> Result<Turn, Halt> {
+        let config = self.config;
+        let mut books = Books::open(config, desk, state)?;
+        let is_thorough = look.is_thorough();
+        if desk.manifest_stamp != books.disk.stamp() {
+            desk.distrust_all();
+        }
+        if desk.turned.is_none_or(|turned| turned > order.now) {
+            // a clock that went back takes articles along that nobody touched
+            desk.is_settled = false;
+        }
+        let Met { mut seen, touched, gone } = observe(config, &mut books, desk, look, order);
+        let studio = Studio {
+            config,
+            ledger: &books.ledger,
+            state: &books.state,
+            disk: &books.disk,
+            manifest: books.manifest.as_ref(),
+            thorough: is_thorough,
+            now: order.now,
+            progress: self.progress,
+        };
+        let rendering = rendering::render(&studio, desk)?;
         let lines = books.record(&seen, &rendering.feeds);
-        let (mut edition, refused) = gate::pass(self.config, rendering.edition, &books, &catalogue);
+        let (mut edition, refused, told) = gate::pass(config, rendering.edition, &books);
+        desk.distrust(&told);
         edition.gone = books.gone(&rendering.wanted, &edition);
-        let mut turn = announce::turn(self.config, &mut seen, &catalogue);
-        turn.fingerprint = folder.fingerprint;
-        turn.articles = announce::counts(&folder, found, catalogue.entries().len());
+        // what is said once is not to be said again by a turn that finds nothing to do
+        let spoke_once = !books.problems.is_empty()
+            || !seen.problems.is_empty() && !(seen.new.is_empty() && seen.changed_ids.is_empty());
+        let mut turn = announce::turn(config, &mut seen, &desk.catalogue);
+        turn.articles = announce::counts(&desk.catalogue);
         turn.next = seen.next.into_iter().chain(rendering.next).min();
-        let of_articles = [folder.problems.split_off(0), seen.problems, rendering.notes].concat();
-        turn.problems
-            .extend(announce::in_folder(self.config, of_articles));
+        let of_articles = desk.aside.problems.iter().cloned().chain(desk.catalogue.notes());
+        let of_articles = of_articles.chain(seen.problems).chain(rendering.notes);
+        let of_articles = of_articles.map(|problem| announce::in_folder(config, problem));
+        turn.problems.extend(of_articles);
         turn.problems
             .extend(books.problems.drain(..).chain(refused));
-        books.commit(self.config, order, &edition, &lines, show, &mut turn)?;
-        books.remember(
-            self.config,
-            order,
-            &folder,
-            &catalogue,
-            &rendering.shown,
-            &mut turn,
-        )?;
-        // nobody waits for ten thousand articles to be forgotten
-        rayon::spawn(move || drop((catalogue, folder, books)));
+        let told = turn.problems.len();
+        books.commit(config, desk, order, &edition, &lines, show, &mut turn)?;
+        desk.may_rest = !spoke_once && turn.problems.len() == told;
+        books.remember(config, desk, order, &rendering.shown, &rendering.sources, &mut turn)?;
+        desk.close(config, order, &touched, gone, &turn)?;
         Ok(turn)
     }
 

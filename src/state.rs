@@ -52,34 +52,40 @@ impl State {
         !self.told.contains(&problem.to_string())
     }
 
-    /// Keeps the sources of `shown` (path and bytes) and forgets all others.
+    /// Keeps the sources of `shown` (paths), of which `fresh` (path and bytes) are new, and forgets all others. The paths of
+    /// those that neither were kept nor are new are given back.
     ///
     /// # Errors
     /// If the disk refuses.
-    pub fn keep(&mut self, folder: &Path, shown: &BTreeMap<&str, &[u8]>) -> Result<()> {
+    pub fn keep<'s>(
+        &mut self,
+        folder: &Path,
+        shown: &BTreeSet<&'s str>,
+        fresh: &BTreeMap<String, String>,
+    ) -> Result<Vec<&'s str>> {
         let folder = folder.join("good");
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make `{}`", folder.display()))?;
         for path in self
             .kept
             .keys()
-            .filter(|path| !shown.contains_key(path.as_str()))
+            .filter(|path| !shown.contains(path.as_str()))
         {
             // a copy that stays behind is not used: nothing names it any more
             let _ = std::fs::remove_file(place(&folder, path));
         }
-        self.kept
-            .retain(|path, _| shown.contains_key(path.as_str()));
-        for (path, bytes) in shown {
-            let hash = blake3::hash(bytes).to_hex().to_string();
-            if self.kept.get(*path) != Some(&hash) {
+        self.kept.retain(|path, _| shown.contains(path.as_str()));
+        for (path, source) in fresh {
+            let hash = blake3::hash(source.as_bytes()).to_hex().to_string();
+            if self.kept.get(path) != Some(&hash) {
                 let place = place(&folder, path);
-                durable::put_loosely(&place, bytes)
+                durable::put_loosely(&place, source.as_bytes())
                     .with_context(|| format!("cannot write `{}`", place.display()))?;
-                self.kept.insert((*path).to_owned(), hash);
+                self.kept.insert(path.clone(), hash);
             }
         }
-        Ok(())
+        let missing = shown.iter().filter(|path| !self.kept.contains_key(**path));
+        Ok(missing.copied().collect())
     }
 
     /// The source that is kept of the article at `path`, if it is whole.

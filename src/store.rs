@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::edition::encode::{self, Coding, Effort, Encoded};
 use crate::edition::{self, Body, Edition, LedgerMark, Manifest, Published, etag, manifest};
@@ -62,7 +63,7 @@ pub struct Publication {
 }
 
 /// What tells one manifest on disk from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestStamp(u64, u64, (i64, i64));
 
 /// A document as it lies on disk.
@@ -177,6 +178,32 @@ impl Disk {
             bytes,
             mtime,
         })
+    }
+
+    /// Whether a document is on disk as it was published, with all that lies beside it. What has its date and its size is
+    /// believed to have its bytes.
+    #[must_use]
+    pub fn lies_well(&self, route: &str, published: &Published) -> bool {
+        let Ok(place) = self.place(route) else {
+            return false;
+        };
+        let names = published.encodings.iter();
+        let codings = names.filter_map(|name| Coding::ALL.into_iter().find(|c| c.name() == name));
+        let mut siblings = codings.map(Coding::extension).chain(["etag"]);
+        ready::is_dated(&place, published)
+            && (!published.kind.has_siblings()
+                || siblings.all(|extension| with_suffix(&place, extension).exists()))
+    }
+
+    /// Whether a run that died left something to be tidied up.
+    #[must_use]
+    pub fn was_interrupted(&self) -> bool {
+        self.state.join(PENDING).exists()
+    }
+
+    /// Takes away the temporary files of runs that died.
+    pub fn tidy(&self) {
+        self.sweep(&BTreeMap::new());
     }
 
     /// What [`publish`](Self::publish) would change.
@@ -432,6 +459,7 @@ impl Disk {
             Body::File(source) => {
                 std::io::copy(&mut fs::File::open(source)?, &mut temporary)?;
             }
+            Body::Kept => {}
         }
         temporary
             .as_file()
@@ -521,6 +549,9 @@ impl Disk {
 fn complete(step: &Step<'_>) -> Result<Vec<String>> {
     if !step.published.kind.has_siblings() {
         return Ok(Vec::new());
+    }
+    if step.is_kept() {
+        return Ok(step.published.encodings.clone());
     }
     let Body::Memory(bytes) = &step.document.body else {
         return Ok(Vec::new());

@@ -1,7 +1,7 @@
 //! What wakes the publisher: events of the folder, of the configuration, of the user. Events are hints: they say *that*
 //! something happened and whether its writer is done with it; what the folder holds the scan decides.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
@@ -50,6 +50,10 @@ struct Bustle {
     gone: HashSet<PathBuf>,
     /// When a folder that came is to be looked at again.
     echoes: Vec<Instant>,
+    /// The files of which something was heard.
+    heard: BTreeSet<PathBuf>,
+    /// Whether something happened that names no file, or more of them than it names.
+    is_vague: bool,
 }
 
 /// When the folder should be looked at.
@@ -140,13 +144,17 @@ impl Watch {
         lock(&self.bustle).echoes.retain(|echo| *echo > now);
     }
 
-    /// A turn begins: it answers all that happened until now.
-    pub fn answer(&self) {
+    /// A turn begins: it answers all that happened until now. The files of which something was heard, if that was all.
+    #[must_use]
+    pub fn answer(&self) -> Option<BTreeSet<PathBuf>> {
         let mut bustle = lock(&self.bustle);
+        let heard = std::mem::take(&mut bustle.heard);
+        let is_vague = std::mem::take(&mut bustle.is_vague);
         bustle.pending = None;
         bustle.gone.clear();
         // what nobody closed was left alone for long enough to be read
         bustle.open.clear();
+        (!is_vague).then_some(heard)
     }
 
     /// A turn is over: what it was told of finished files is of no more use, unless more happened meanwhile.
@@ -285,7 +293,7 @@ impl Listener {
             self.understand(&event)
         } else {
             // whatever was lost, the scan finds it
-            self.note(|_| ());
+            self.note(|bustle| bustle.is_vague = true);
             Some(Wake::Folder)
         };
         if let Some(wake) = wake {
@@ -301,7 +309,7 @@ impl Listener {
             return None;
         }
         if event.need_rescan() || event.paths.is_empty() {
-            self.note(|_| ());
+            self.note(|bustle| bustle.is_vague = true);
             return Some(Wake::Folder);
         }
         let mut wake = None;
@@ -326,7 +334,7 @@ impl Listener {
             } else if self.is_named(path, self.config.as_deref()) {
                 wake = Some(Wake::Look);
             } else if self.is_named(path, self.name.as_deref()) {
-                self.note(|_| ());
+                self.note(|bustle| bustle.is_vague = true);
                 wake = Some(Wake::Folder);
             }
         }
@@ -366,6 +374,7 @@ impl Listener {
             bustle.open.remove(path);
             bustle.gone.remove(path);
             if path.is_dir() {
+                bustle.is_vague = true;
                 bustle.echoes.extend(ECHOES.map(|echo| clock() + echo));
             }
         };
@@ -374,7 +383,7 @@ impl Listener {
             bustle.open.remove(path);
             bustle.gone.insert(path.to_owned());
         };
-        self.note(|bustle| match kind {
+        let act = |bustle: &mut Bustle| match kind {
             EventKind::Access(_) | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
                 whole(bustle);
             }
@@ -390,6 +399,7 @@ impl Listener {
                 gone(bustle);
             }
             EventKind::Create(CreateKind::Folder) => {
+                bustle.is_vague = true;
                 bustle.gone.remove(path);
                 bustle.echoes.extend(ECHOES.map(|echo| clock() + echo));
             }
@@ -402,6 +412,10 @@ impl Listener {
                 bustle.open.insert(path.to_owned());
             }
             _ => {}
+        };
+        self.note(|bustle| {
+            bustle.heard.insert(path.to_owned());
+            act(bustle);
         });
     }
 }

@@ -16,15 +16,22 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use common::Site;
-use tidings::folder::{Finished, scan, shrunk, unrest};
+use tidings::catalogue::{Catalogue, Class};
+use tidings::folder::{Finished, Found, Scan, shrunk, unrest};
+
+/// A walk by somebody who knows nothing yet.
+fn scan(root: &Path) -> Scan {
+    tidings::folder::scan(root, &Catalogue::default()).unwrap()
+}
+
+fn of(class: Class, scan: &Scan) -> Vec<&Found> {
+    scan.changed.iter().filter(|found| found.class == class).collect()
+}
 
 fn articles(root: &Path) -> Vec<String> {
-    scan(root)
-        .unwrap()
-        .articles
-        .into_iter()
-        .map(|found| found.path)
-        .collect()
+    let scan = scan(root);
+    let articles = of(Class::Article, &scan).into_iter();
+    articles.map(|found| found.path.clone()).collect()
 }
 
 #[test]
@@ -68,12 +75,9 @@ fn articles_assets_and_what_is_neither_are_told_apart() {
     for name in ["u.rst", "v.rst", "w.adoc", "image.png", "no-suffix"] {
         site.put(&format!("articles/{name}"), "x");
     }
-    let found = scan(&site.path("articles")).unwrap();
-    let paths: Vec<&str> = found
-        .articles
-        .iter()
-        .map(|found| found.path.as_str())
-        .collect();
+    let found = scan(&site.path("articles"));
+    let articles = of(Class::Article, &found);
+    let paths: Vec<&str> = articles.iter().map(|found| found.path.as_str()).collect();
     assert_eq!(
         paths,
         [
@@ -94,10 +98,13 @@ fn articles_assets_and_what_is_neither_are_told_apart() {
         ]
     );
     assert!(
-        found.articles[0].draft && found.articles.iter().filter(|found| found.draft).count() == 1
+        articles[0].draft && articles.iter().filter(|found| found.draft).count() == 1
     );
     assert_eq!(
-        found.assets.keys().collect::<Vec<_>>(),
+        of(Class::Asset, &found)
+            .iter()
+            .map(|found| found.path.as_str())
+            .collect::<Vec<_>>(),
         ["image.png", "no-suffix"]
     );
     let said: Vec<String> = found.problems.iter().map(ToString::to_string).collect();
@@ -130,12 +137,9 @@ fn links_are_followed_only_inside_the_folder_and_nothing_is_read_twice() {
     ] {
         symlink(target, root.join(name)).unwrap();
     }
-    let found = scan(&root).unwrap();
-    let paths: Vec<&str> = found
-        .articles
-        .iter()
-        .map(|found| found.path.as_str())
-        .collect();
+    let found = scan(&root);
+    let articles = of(Class::Article, &found);
+    let paths: Vec<&str> = articles.iter().map(|found| found.path.as_str()).collect();
     assert_eq!(paths, ["a.md", "sub/b.md"]);
     let said: String = found
         .problems
@@ -195,7 +199,7 @@ fn bytes_that_are_no_text_in_a_name_are_encoded() {
 fn a_text_that_was_written_a_moment_ago_is_waited_for() {
     let site = Site::bare();
     site.article("old.md", "Old", "Text.");
-    let scanned = |site: &Site| scan(&site.path("articles")).unwrap();
+    let scanned = |site: &Site| scan(&site.path("articles"));
     let now = std::time::SystemTime::now();
     assert!(unrest(&scanned(&site), &Finished::default(), now).is_zero());
     fs::write(site.path("articles/new.md"), "half of").unwrap();

@@ -344,6 +344,7 @@ fn run(home: &Path, now: DateTime<Utc>) -> Turn {
         wait: Duration::from_secs(5),
         clock: || std::time::SystemTime::UNIX_EPOCH,
         finished: tidings::folder::Finished::default(),
+        heard: None,
     };
     Publisher::new(&config, &Quiet)
         .turn(&order, &mut |_| {})

@@ -5,12 +5,13 @@ use chrono::{
     TimeZone, Timelike, Utc,
 };
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 
 /// A date as it was declared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Date {
     /// A point in time, in whole seconds.
-    Instant(DateTime<Utc>),
+    Instant(#[serde(with = "chrono::serde::ts_seconds")] DateTime<Utc>),
     /// A day without a time.
     Day(NaiveDate),
 }

@@ -1,10 +1,12 @@
 //! What `_index.md` says of its folder: the section of a site, in Hugo's and Zola's words.
 
+use serde::{Deserialize, Serialize};
+
 use super::keys::Keys;
 use super::{Dialect, Markup, Problem, Source, Visibility, decode, front_matter};
 
 /// A folder of articles, as its `_index.md` describes it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Section {
     /// Plain text, never empty.
     pub title: Option<String>,

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::report::Report;
 use super::{Place, configure, exit, look, say};
+use crate::catalogue::Entry;
 use crate::article::{self, Article, Origin, Outcome, Source, TitleFrom, location};
 use crate::config::Config;
 use crate::feed::{self, By};
@@ -99,17 +100,9 @@ fn inside(path: &Path, config: &Config) -> String {
 }
 
 fn account(path: &str, survey: &Survey, config: &Config) -> Option<Account> {
-    let index = survey
-        .catalogue
-        .entries()
-        .iter()
-        .position(|entry| entry.article.path == path)?;
-    Some(fragment::account(
-        index,
-        &survey.catalogue,
-        &config.site,
-        &survey.assets,
-    ))
+    let number = survey.catalogue.number(path)?;
+    let entry = survey.whole(number, config)?;
+    Some(fragment::account(&entry, &survey.catalogue, &config.site))
 }
 
 fn line(name: &str, value: &str, from: &str) {
@@ -138,18 +131,14 @@ fn tell(listed: &Listed, survey: &Survey, config: &Config, now: DateTime<Utc>, w
     };
     let from = |what: &str| origin(&reading.origins, what);
     // the last good version, if the file is broken
-    let index = survey
-        .catalogue
-        .entries()
-        .iter()
-        .position(|entry| entry.article.path == listed.path);
-    if let Some(index) = index {
-        let entry = &survey.catalogue.entries()[index];
+    let number = survey.catalogue.number(&listed.path);
+    let entry = number.and_then(|number| survey.catalogue.entry(number));
+    if let Some(entry) = &entry {
         let id = from("id").unwrap_or_else(|| "given once, and kept in the ledger".to_owned());
         line("id", &entry.id, &id);
         line(
             "link",
-            survey.catalogue.link(index),
+            &crate::link::of(entry, &config.site),
             &link(own, config, &from),
         );
         let shown = |instant: DateTime<Utc>| instant.with_timezone(&config.site.zone).to_rfc3339();
@@ -210,8 +199,8 @@ fn tell(listed: &Listed, survey: &Survey, config: &Config, now: DateTime<Utc>, w
     if !unused.is_empty() {
         line("not used", &unused.join(", "), "");
     }
-    if let Some(index) = index {
-        feeds(index, survey, config, now);
+    if let Some(entry) = &entry {
+        feeds(entry, survey, config, now);
     }
     if let Some(account) = &account {
         changes(account);
@@ -327,12 +316,12 @@ fn item(account: &Account, own: &Article, from: &Asked<'_>) {
 }
 
 /// Which feeds show it.
-fn feeds(index: usize, survey: &Survey, config: &Config, now: DateTime<Utc>) {
-    let entry = &survey.catalogue.entries()[index];
+fn feeds(entry: &Entry, survey: &Survey, config: &Config, now: DateTime<Utc>) {
+    let number = survey.catalogue.number(&entry.article.path);
     let mut names: Vec<String> = Vec::new();
     for spec in &config.specs {
         let selected = feed::select(&survey.catalogue, spec, &config.site, now);
-        if let Some(place) = selected.iter().position(|other| *other == index) {
+        if let Some(place) = selected.iter().position(|other| Some(*other) == number) {
             let folder = if spec.name.is_empty() {
                 String::new()
             } else {

@@ -105,7 +105,7 @@ fn run(args: &Serve, config: &Config) -> Result<()> {
     let window = crank.window();
     if !crank.load() {
         // there is nothing to offer until the folder is read
-        crank.turn(clock().into(), args.allow_shrink);
+        crank.turn(clock().into(), args.allow_shrink, None);
         anyhow::ensure!(
             window.load().is_some(),
             "there is nothing to serve yet; what stands in the way is said above"

@@ -12,7 +12,7 @@ use crate::edition::{Body, Manifest};
 use crate::link::PAGES;
 use crate::served::{Exhibit, Exhibited, Resource, Served, Terms};
 use crate::site::Site;
-use crate::store::{Loaded, Shelf, Step};
+use crate::store::{Disk, Loaded, Shelf, Step};
 
 pub(super) fn terms(config: &Config, manifest: Option<&Manifest>) -> Terms {
     let mut site = config.site.clone();
@@ -53,16 +53,33 @@ pub(super) fn loaded(loaded: &Loaded) -> Exhibit<'_> {
     }
 }
 
-/// A document that is about to be put on disk, or was: until then it is offered from memory.
-pub(super) fn ready<'s>(step: &'s Step<'_>, durable: bool) -> Exhibit<'s> {
+/// A document that is about to be put on disk, or was: until then it is offered from memory. One that stays as it was is
+/// taken from what is offered `before`, or else from the disk.
+pub(super) fn ready<'s>(
+    step: &'s Step<'_>,
+    durable: bool,
+    before: Option<&Served>,
+    disk: &Disk,
+) -> Exhibit<'s> {
+    let kind = step.document.kind;
     let on_shelf = || Exhibited::Shelf(step.published.last_modified.into());
     let body = match &step.document.body {
-        Body::Memory(bytes)
-            if step.document.kind.stays_in_memory() || !(durable || step.is_on_disk()) =>
-        {
+        Body::Memory(bytes) if kind.stays_in_memory() || !(durable || step.is_on_disk()) => {
             Exhibited::Memory(bytes.clone(), &step.encoded)
         }
-        Body::Memory(_) | Body::File(_) => on_shelf(),
+        Body::Kept if kind.stays_in_memory() => {
+            let route = &step.document.route;
+            let offered = before.and_then(|before| before.resource(route));
+            let tag = crate::edition::tag(route, &step.published.hash);
+            let offered = offered.filter(|resource| resource.tag == tag);
+            match offered.and_then(|resource| resource.identity().cloned()) {
+                Some(bytes) => Exhibited::Memory(bytes, &[]),
+                None => disk
+                    .read(route)
+                    .map_or_else(|_| on_shelf(), |bytes| Exhibited::Memory(bytes.into(), &[])),
+            }
+        }
+        Body::Memory(_) | Body::File(_) | Body::Kept => on_shelf(),
     };
     Exhibit {
         route: &step.document.route,

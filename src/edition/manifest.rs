@@ -32,17 +32,31 @@ pub struct Manifest {
 pub struct LedgerMark {
     /// How many ids it held.
     pub count: usize,
-    /// Of its text: hexadecimal.
+    /// Of the length of its text and of the end of it: hexadecimal. A file to which lines are appended needs no more to be
+    /// told from an older one, and a hash of all would cost what it has grown to.
     pub hash: String,
 }
+
+/// So much of the end of a ledger's text tells which one it is, in bytes.
+pub const TAIL: usize = 64 << 10;
 
 impl LedgerMark {
     /// The mark of a ledger of `count` ids with this text.
     #[must_use]
     pub fn of(text: &[u8], count: usize) -> Self {
+        let tail = &text[text.len().saturating_sub(TAIL)..];
+        Self::of_tail(text.len(), tail, count)
+    }
+
+    /// The same of a text that is so long and ends with `tail`.
+    #[must_use]
+    pub fn of_tail(length: usize, tail: &[u8], count: usize) -> Self {
+        let tail = &tail[tail.len().saturating_sub(TAIL)..];
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&(length as u64).to_le_bytes()).update(tail);
         Self {
             count,
-            hash: blake3::hash(text).to_hex().to_string(),
+            hash: hasher.finalize().to_hex().to_string(),
         }
     }
 }

@@ -33,12 +33,18 @@ impl Filter {
     /// Whether an entry is what the feed is about.
     #[must_use]
     pub fn fits(&self, entry: &Entry, site: &Site) -> bool {
-        self.after.is_none_or(|after| entry.published >= after)
-            && self.before.is_none_or(|before| entry.published < before)
+        self.has_date(entry.published)
             && self
                 .terms
                 .iter()
                 .all(|(by, terms)| terms.fit(&by.terms(entry, site)))
+    }
+
+    /// Whether the feed is about what was published at this instant.
+    #[must_use]
+    pub fn has_date(&self, published: DateTime<Utc>) -> bool {
+        self.after.is_none_or(|after| published >= after)
+            && self.before.is_none_or(|before| published < before)
     }
 
     /// The language of the feed, if it is in one.

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
+
 use super::filter::folded;
 use crate::article::location;
-use crate::catalogue::{Catalogue, Entry};
+use crate::catalogue::{Catalogue, Entry, Number};
 use crate::ledger::Ledger;
 use crate::site::Site;
 use crate::site::slug::{slug, slug_path};
@@ -120,8 +122,8 @@ pub struct Topic {
     pub term: String,
     /// The name of its feed: `tags/rust`.
     pub name: String,
-    /// The entries that have it, as indexes of [`Catalogue::entries`], in that order; none if no article has it any more.
-    pub entries: Vec<usize>,
+    /// The entries that have it, newest first; none if no article has it any more.
+    pub entries: Vec<Number>,
 }
 
 /// Every term that entries have, or had when a feed of it was published; two never share a name.
@@ -168,17 +170,19 @@ pub fn topics(by: By, catalogue: &Catalogue, ledger: &Ledger, site: &Site) -> Ve
 }
 
 /// Folded term → as most write it, and who has it.
-fn terms(by: By, catalogue: &Catalogue, site: &Site) -> BTreeMap<String, (String, Vec<usize>)> {
-    let mut found: BTreeMap<String, (BTreeMap<String, usize>, Vec<usize>)> = BTreeMap::new();
-    for (index, entry) in catalogue.entries().iter().enumerate() {
-        if !entry.in_feeds() {
-            continue;
-        }
-        for term in by.terms(entry, site) {
+fn terms(by: By, catalogue: &Catalogue, site: &Site) -> BTreeMap<String, (String, Vec<Number>)> {
+    let own = catalogue.order().par_iter().filter_map(|number| {
+        catalogue.row(*number).filter(|row| row.in_feeds())?;
+        Some((*number, by.terms(&catalogue.entry(*number)?, site)))
+    });
+    let own: Vec<(Number, Vec<String>)> = own.collect();
+    let mut found: BTreeMap<String, (BTreeMap<String, usize>, Vec<Number>)> = BTreeMap::new();
+    for (number, terms) in own {
+        for term in terms {
             let (spellings, entries) = found.entry(folded(&term)).or_default();
             *spellings.entry(term).or_default() += 1;
-            if entries.last() != Some(&index) {
-                entries.push(index);
+            if entries.last() != Some(&number) {
+                entries.push(number);
             }
         }
     }

@@ -7,8 +7,8 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use unicode_normalization::UnicodeNormalization;
 
 use super::observe::Candidate;
-use super::{Ledger, Record};
-use crate::article::{Article, location};
+use super::Record;
+use crate::article::location;
 use crate::site::Site;
 
 /// What an IRI must not hold (RFC 3987 §2.2); everything that is not ASCII is encoded too, so that an id is a URI.
@@ -74,13 +74,13 @@ fn is_uuid(text: &str) -> bool {
 
 /// `tag:HOST,DATE:PATH` (RFC 4151), with `-2`, `-3` … if the ledger or this turn knows it already.
 pub(super) fn mint(
-    article: &Article,
+    path: &str,
     published: DateTime<Utc>,
     seen: DateTime<Utc>,
     site: &Site,
     taken: &dyn Fn(&str) -> bool,
 ) -> String {
-    let path: String = location::stem(&article.path).nfc().collect();
+    let path: String = location::stem(path).nfc().collect();
     let day = published.min(seen).format("%Y-%m-%d");
     let id = format!("tag:{},{day}:{}", site.host(), site.tag_path(&path));
     numbered(id, taken)
@@ -99,8 +99,8 @@ pub(crate) fn numbered(name: String, taken: &dyn Fn(&str) -> bool) -> String {
 }
 
 /// Whether a file without a record says the same, with the same date, as what a record holds.
-pub(super) fn same_date(article: &Article, record: &Record, site: &Site) -> bool {
-    match article.published {
+pub(super) fn same_date(candidate: &Candidate, record: &Record, site: &Site) -> bool {
+    match candidate.published {
         None => record.undated,
         Some(date) => {
             !record.undated && date.instant(site.zone, record.nth.unwrap_or(0)) == record.published
@@ -112,52 +112,23 @@ pub(super) fn same_date(article: &Article, record: &Record, site: &Site) -> bool
 ///
 /// First those whose digest is equal, then those with equal title and published date; only where one file fits
 /// one record and no other.
-pub(super) fn renames(
-    ledger: &Ledger,
-    present: &BTreeSet<String>,
-    new: &[&Candidate],
-    claimed: &BTreeSet<String>,
-    site: &Site,
-) -> BTreeMap<String, String> {
-    if new.is_empty() {
-        return BTreeMap::new();
-    }
-    let gone: Vec<&Record> = ledger
-        .records()
-        .filter(|record| !claimed.contains(&record.id))
-        .filter(|record| {
-            record
-                .path
-                .as_ref()
-                .is_none_or(|path| !present.contains(path))
-        })
-        .collect();
+pub(super) fn renames(gone: &[&Record], new: &[Candidate], site: &Site) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let by_digest = pairs(
-        new.iter()
-            .map(|candidate| (candidate.article.digest.clone(), *candidate)),
-        gone.iter().map(|record| (record.digest.clone(), *record)),
+        new.iter().map(|c| (c.digest.clone(), c)),
+        gone.iter().map(|r| (r.digest.clone(), *r)),
         |_, _| true,
     );
     found.extend(by_digest);
     let taken: BTreeSet<&String> = found.values().collect();
-    let title = |candidate: &&&Candidate| {
-        candidate
-            .article
-            .title
-            .as_ref()
-            .map(|title| title.text.clone())
-    };
     let by_title = pairs(
         new.iter()
-            .filter(|c| !found.contains_key(&c.article.path))
-            .filter_map(|c| Some((title(&c)?, *c))),
+            .filter(|c| !found.contains_key(&c.path))
+            .filter_map(|c| Some((c.title.clone()?, c))),
         gone.iter()
             .filter(|r| !taken.contains(&r.id))
             .filter_map(|r| Some((r.title.clone()?, *r))),
-        |candidate, record| {
-            candidate.article.published.is_some() && same_date(&candidate.article, record, site)
-        },
+        |candidate, record| candidate.published.is_some() && same_date(candidate, record, site),
     );
     found.extend(by_title);
     found
@@ -189,7 +160,7 @@ fn pairs<'a>(
                     .count()
                     == 1
             {
-                found.push((candidate.article.path.clone(), record.id.clone()));
+                found.push((candidate.path.clone(), record.id.clone()));
             }
         }
     }

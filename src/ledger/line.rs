@@ -1,6 +1,7 @@
 //! The lines of a ledger: one JSON object each.
 
 use chrono::{DateTime, Utc};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Fault, Ledger};
@@ -114,59 +115,116 @@ fn to_line(value: &impl Serialize) -> String {
         .unwrap_or_default()
 }
 
-/// Reads every line into `ledger`, merging those of one id, and says what could not be read.
-pub(super) fn read(text: &[u8], ledger: &mut Ledger) -> Vec<Fault> {
-    let mut faults = Vec::new();
+/// Understands a line of an article.
+pub(super) fn read_record(line: &[u8]) -> Result<Record, serde_json::Error> {
+    serde_json::from_slice(line)
+}
+
+/// What a line is.
+enum Line {
+    Empty,
+    Marker,
+    Feed(FeedRecord),
+    Article(Box<Record>),
+    Fault(String),
+}
+
+/// So many bytes are understood by one thread at a time.
+const PIECE: usize = 1 << 20;
+
+/// Reads every line into `ledger`, merging those of one id; says what could not be read, and which ids have a path that
+/// is another's too.
+pub(super) fn read(text: &[u8], ledger: &mut Ledger) -> (Vec<Fault>, Vec<String>) {
+    let (mut faults, mut contested) = (Vec::new(), Vec::new());
     let mut number = 0;
     let mut conflict = None;
-    for line in text.split_inclusive(|byte| *byte == b'\n') {
-        number += 1;
-        let whole = line.ends_with(b"\n");
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            continue;
-        }
-        if [&b"<<<<<<<"[..], b"=======", b">>>>>>>", b"|||||||"]
-            .iter()
-            .any(|marker| line.starts_with(marker))
-        {
-            conflict.get_or_insert(number);
-            continue;
-        }
-        match read_line(line, ledger) {
-            Ok(()) => {}
-            Err(_) if !whole => faults.push(Fault::Torn { line: number }),
-            Err(cause) => faults.push(Fault::Damaged {
-                line: number,
-                cause: cause.to_string(),
-            }),
+    // a few pieces at a time: understood, all would take several times the room of their text
+    for pieces in pieces(text).chunks(rayon::current_num_threads() * 2) {
+        let understood: Vec<Vec<(&[u8], Line)>> = pieces
+            .par_iter()
+            .map(|piece| lines(piece).map(|line| (line, understand(line))).collect())
+            .collect();
+        for (line, is) in understood.into_iter().flatten() {
+            number += 1;
+            match is {
+                Line::Empty => {}
+                Line::Marker => {
+                    conflict.get_or_insert(number);
+                }
+                Line::Feed(mut feed) => {
+                    if let Some(earlier) = ledger.feeds.get(&feed.feed) {
+                        feed.changed = feed.changed.max(earlier.changed);
+                    }
+                    ledger.put_feed(feed);
+                }
+                Line::Article(record) => {
+                    contested.extend(take(*record, line, ledger));
+                }
+                Line::Fault(_) if !line.ends_with(b"\n") => {
+                    faults.push(Fault::Torn { line: number });
+                }
+                Line::Fault(cause) => faults.push(Fault::Damaged {
+                    line: number,
+                    cause,
+                }),
+            }
         }
     }
     faults.extend(conflict.map(|line| Fault::Conflict { line }));
-    faults
+    (faults, contested)
 }
 
-fn read_line(line: &[u8], ledger: &mut Ledger) -> Result<(), serde_json::Error> {
-    if line.starts_with(b"{\"feed\"") {
-        let mut feed: FeedRecord = serde_json::from_slice(line)?;
-        if let Some(earlier) = ledger.feeds.get(&feed.feed) {
-            feed.changed = feed.changed.max(earlier.changed);
-        }
-        ledger.put_feed(feed);
-    } else {
-        let mut record: Record = serde_json::from_slice(line)?;
-        let former: Vec<&Record> = std::iter::once(&record.id)
-            .chain(&record.was)
-            .filter_map(|id| ledger.records.get(id))
-            .collect();
-        let seen = former.iter().map(|earlier| earlier.seen).min();
-        let updated = former.iter().filter_map(|earlier| earlier.updated).max();
-        record.seen = seen.map_or(record.seen, |earlier| earlier.min(record.seen));
-        record.updated = record.updated.max(updated);
-        // a branch that had not yet seen the new id may stand last: the new id stays
-        if !ledger.former.contains(&record.id) {
-            ledger.insert(record);
-        }
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|byte| *byte == b'\n')
+}
+
+/// Whole lines, together about as long as is good for one thread.
+fn pieces(mut text: &[u8]) -> Vec<&[u8]> {
+    let mut pieces = Vec::new();
+    while !text.is_empty() {
+        let least = text.len().min(PIECE);
+        let end = memchr::memchr(b'\n', &text[least..]).map_or(text.len(), |at| least + at + 1);
+        let (piece, rest) = text.split_at(end);
+        pieces.push(piece);
+        text = rest;
     }
-    Ok(())
+    pieces
+}
+
+fn understand(line: &[u8]) -> Line {
+    const MARKERS: [&[u8]; 4] = [b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||"];
+    let line = line.trim_ascii();
+    let is = if line.is_empty() {
+        Ok(Line::Empty)
+    } else if MARKERS.iter().any(|marker| line.starts_with(marker)) {
+        Ok(Line::Marker)
+    } else if line.starts_with(b"{\"feed\"") {
+        serde_json::from_slice(line).map(Line::Feed)
+    } else {
+        read_record(line).map(|record| Line::Article(Box::new(record)))
+    };
+    is.unwrap_or_else(|error| Line::Fault(error.to_string()))
+}
+
+/// Takes over what a line says of an article; its id, if its path is another's too.
+fn take(mut record: Record, line: &[u8], ledger: &mut Ledger) -> Option<String> {
+    // a branch that had not yet seen the new id may stand last: the new id stays
+    if ledger.former.contains(&record.id) {
+        return None;
+    }
+    let ids = std::iter::once(&record.id).chain(&record.was);
+    let former: Vec<Record> = ids.filter_map(|id| ledger.get(id)).collect();
+    let seen = former.iter().map(|earlier| earlier.seen).min();
+    let seen = seen.map_or(record.seen, |earlier| earlier.min(record.seen));
+    let updated = former.iter().filter_map(|earlier| earlier.updated).max();
+    let updated = record.updated.max(updated);
+    let is_merged = (seen, updated) != (record.seen, record.updated);
+    (record.seen, record.updated) = (seen, updated);
+    if is_merged {
+        let line = write(&record);
+        ledger.insert(&record, line.as_bytes());
+    } else {
+        ledger.insert(&record, line);
+    }
+    (!ledger.lines.lead_if_free(&record)).then_some(record.id)
 }

@@ -7,25 +7,88 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::identity::{explicit, mint, numbered, renames, same_date};
 use super::{Ledger, Minted, Record};
 use crate::article::{Article, Date, location};
-use crate::catalogue::Entry;
 use crate::link;
 use crate::problem::Problem;
 use crate::site::{Site, slug};
 
-/// An article that is for the public, if its dates allow.
+/// An article that is for the public, if its dates allow: what the ledger needs to know of it.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// What the file says.
-    pub article: Article,
+    /// Inside the articles folder.
+    pub path: String,
+    /// As declared.
+    pub id: Option<String>,
+    /// Its words, if it has one.
+    pub title: Option<String>,
+    /// As declared, as are the next two.
+    pub published: Option<Date>,
+    /// When it was changed.
+    pub updated: Option<Date>,
+    /// When it goes.
+    pub expires: Option<Date>,
+    /// Of what counts as a change.
+    pub digest: String,
+    /// The last segment of its page, as declared.
+    pub slug: Option<String>,
+    /// Whether the article says where it is on the web.
+    pub has_url: bool,
     /// When the file was last written.
     pub modified: DateTime<Utc>,
+}
+
+impl Candidate {
+    /// An article whose file was last written at `modified`.
+    #[must_use]
+    pub fn new(article: &Article, modified: DateTime<Utc>, site: &Site) -> Self {
+        Self {
+            path: article.path.clone(),
+            id: article.id.clone(),
+            title: article.title.as_ref().map(|title| title.text.clone()),
+            published: article.published,
+            updated: article.updated,
+            expires: article.expires,
+            digest: article.digest.clone(),
+            slug: article.slug.clone(),
+            has_url: link::declared(article, site).is_some(),
+            modified,
+        }
+    }
+}
+
+/// An article that is public, with its identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Public {
+    /// Inside the articles folder.
+    pub path: String,
+    /// By which readers know it.
+    pub id: String,
+    /// In whole seconds.
+    pub published: DateTime<Utc>,
+    /// Not before [`published`](Self::published).
+    pub updated: DateTime<Utc>,
+    /// Whether the front matter says when it was updated.
+    pub updated_declared: bool,
+    /// The path of its built-in page below `articles/`, if it has one.
+    pub page: Option<String>,
+    /// Whether what is true of it now will not be at another time, though nothing is written.
+    pub is_timely: bool,
+}
+
+/// The folder, as far as the ledger asks for it.
+pub trait Present {
+    /// Whether there is an article at this path, public or not.
+    fn holds(&self, path: &str) -> bool;
+    /// The first path, if any, of an article that is public, is not among the candidates, and has this digest and this date.
+    fn twin(&self, digest: &str, published: Option<Date>) -> Option<String>;
+    /// What happened since the last turn to paths of which no candidate tells; `None` if nothing is known of a last turn.
+    fn touched(&self) -> Option<&BTreeSet<String>>;
 }
 
 /// What a turn found.
 #[derive(Debug, Clone, Default)]
 pub struct Observation {
-    /// What is public now.
-    pub entries: Vec<Entry>,
+    /// Those of the candidates that are public now, in the order of paths.
+    pub public: Vec<Public>,
     /// Records that are new or changed.
     pub records: Vec<Record>,
     /// Paths that subscribers see for the first time.
@@ -50,24 +113,28 @@ impl Ledger {
     /// Decides what is public at `now`, under which id and with which dates. The ledger itself does not change;
     /// the caller records [`Observation::records`] once they are durable.
     ///
-    /// `present` are the paths of all articles in the folder, public or not; `candidates` those that could be public.
+    /// `candidates` are the articles that could be public, or, if `present` knows of a last turn, those of them of which
+    /// something is new since then or that it did not settle.
     #[must_use]
     pub fn observe(
         &self,
-        present: &BTreeSet<String>,
+        present: &dyn Present,
         mut candidates: Vec<Candidate>,
         site: &Site,
         now: DateTime<Utc>,
     ) -> Observation {
-        candidates.sort_by(|a, b| a.article.path.cmp(&b.article.path));
+        candidates.sort_by(|a, b| a.path.cmp(&b.path));
+        let paths = candidates.iter().map(|candidate| candidate.path.clone());
         let mut turn = Turn {
             ledger: self,
+            present,
+            scope: present.touched().map(|touched| touched.iter().cloned().chain(paths).collect()),
             site,
             now,
             found: Observation::default(),
         };
         candidates.retain(|candidate| turn.may_be_due(candidate));
-        let known = turn.assign(present, candidates);
+        let known = turn.assign(candidates);
         let dated = turn.date(known);
         let mut published = turn.identify(dated);
         turn.update(&mut published);
@@ -79,26 +146,42 @@ impl Ledger {
 
 struct Turn<'a> {
     ledger: &'a Ledger,
+    present: &'a dyn Present,
+    /// The paths of which something may be new; `None`: all.
+    scope: Option<BTreeSet<String>>,
     site: &'a Site,
     now: DateTime<Utc>,
     found: Observation,
 }
 
 /// A candidate and the record it belongs to, if there is one.
-struct Known<'a> {
+struct Known {
     candidate: Candidate,
-    record: Option<&'a Record>,
+    record: Option<Record>,
     explicit: Option<String>,
 }
 
 /// A public article with the record it will have.
-struct Published<'a> {
+struct Published {
     candidate: Candidate,
-    before: Option<&'a Record>,
+    before: Option<Record>,
     record: Record,
 }
 
-impl<'a> Turn<'a> {
+impl Turn<'_> {
+    /// The records of what was public, and of which a file could be a copy or the new name: all that are withdrawn, and
+    /// those of touched paths.
+    fn relevant(&self) -> Vec<Record> {
+        match &self.scope {
+            None => self.ledger.records().collect(),
+            Some(scope) => {
+                let living = scope.iter().filter_map(|path| self.ledger.at(path));
+                let living = living.filter(|record| record.gone.is_none());
+                self.ledger.gone().chain(living).collect()
+            }
+        }
+    }
+
     fn wake_at(&mut self, instant: DateTime<Utc>) {
         if instant > self.now {
             self.found.next = Some(self.found.next.map_or(instant, |next| next.min(instant)));
@@ -109,8 +192,8 @@ impl<'a> Turn<'a> {
     fn may_be_due(&mut self, candidate: &Candidate) -> bool {
         let instant = |date: Date| date.instant(self.site.zone, 0);
         let (published, expires) = (
-            candidate.article.published.map(instant),
-            candidate.article.expires.map(instant),
+            candidate.published.map(instant),
+            candidate.expires.map(instant),
         );
         if let Some(published) = published.filter(|published| *published > self.now) {
             if expires.is_none_or(|expires| expires > published) {
@@ -126,18 +209,18 @@ impl<'a> Turn<'a> {
     }
 
     /// Finds each candidate's record: by its declared id, by its path, or as a rename; drops copies and impostors.
-    fn assign(&mut self, present: &BTreeSet<String>, candidates: Vec<Candidate>) -> Vec<Known<'a>> {
+    fn assign(&mut self, candidates: Vec<Candidate>) -> Vec<Known> {
         let mut known = Vec::new();
         let mut new = Vec::new();
         let mut claimed: BTreeMap<String, String> = BTreeMap::new();
         // an id belongs to whom it was given first: records before files that are new
         let (old, fresh): (Vec<_>, Vec<_>) = candidates
             .into_iter()
-            .partition(|candidate| self.ledger.at(&candidate.article.path).is_some());
-        for candidate in old.into_iter().chain(fresh) {
-            let path = candidate.article.path.clone();
-            let own = self.ledger.at(&path);
-            let Some(id) = candidate.article.id.as_deref().map(explicit) else {
+            .map(|candidate| (self.ledger.at(&candidate.path), candidate))
+            .partition(|(own, _)| own.is_some());
+        for (own, candidate) in old.into_iter().chain(fresh) {
+            let path = candidate.path.clone();
+            let Some(id) = candidate.id.as_deref().map(explicit) else {
                 match own {
                     Some(record) => known.push(Known {
                         candidate,
@@ -151,7 +234,7 @@ impl<'a> Turn<'a> {
             let owner = claimed
                 .get(&id)
                 .cloned()
-                .or_else(|| self.owner(&id, &path, present));
+                .or_else(|| self.owner(&id, &path));
             if let Some(owner) = owner {
                 let what = format!("the id `{id}` belongs to `{owner}`");
                 let remedy =
@@ -169,40 +252,41 @@ impl<'a> Turn<'a> {
                 explicit: Some(id),
             });
         }
-        let claimed = claimed.into_keys().collect();
-        let new = self.without_copies(present, &known, new);
-        let renamed = renames(
-            self.ledger,
-            present,
-            &new.iter().collect::<Vec<_>>(),
-            &claimed,
-            self.site,
-        );
-        known.extend(new.into_iter().map(|candidate| {
-            let record = renamed
-                .get(&candidate.article.path)
-                .and_then(|id| self.ledger.get(id));
-            Known {
-                candidate,
-                record,
-                explicit: None,
-            }
-        }));
-        known.sort_by(|a, b| a.candidate.article.path.cmp(&b.candidate.article.path));
+        let claimed: BTreeSet<String> = claimed.into_keys().collect();
+        if !new.is_empty() {
+            let relevant = self.relevant();
+            let new = self.without_copies(&relevant, &known, new);
+            let free = |record: &&Record| {
+                let path = record.path.as_ref();
+                !claimed.contains(&record.id) && path.is_none_or(|path| !self.present.holds(path))
+            };
+            let gone: Vec<&Record> = relevant.iter().filter(free).collect();
+            let renamed = renames(&gone, &new, self.site);
+            known.extend(new.into_iter().map(|candidate| {
+                let record = renamed.get(&candidate.path);
+                Known {
+                    record: record.and_then(|id| self.ledger.get(id)),
+                    candidate,
+                    explicit: None,
+                }
+            }));
+        }
+        known.sort_by(|a, b| a.candidate.path.cmp(&b.candidate.path));
         known
     }
 
     /// Who else has `id`, as a path that is still there, or as a former or foreign id.
-    fn owner(&self, id: &str, path: &str, present: &BTreeSet<String>) -> Option<String> {
+    fn owner(&self, id: &str, path: &str) -> Option<String> {
         match self.ledger.get(id) {
             Some(record) => record
                 .path
                 .clone()
-                .filter(|owner| owner != path && present.contains(owner)),
+                .filter(|owner| owner != path && self.present.holds(owner)),
             None if !self.ledger.is_former(id) => None,
             None => self
                 .ledger
-                .records()
+                .lines
+                .renamed()
                 .find(|record| {
                     record.was.iter().any(|was| was == id) && record.path.as_deref() != Some(path)
                 })
@@ -216,40 +300,33 @@ impl<'a> Turn<'a> {
     /// the record tells.
     fn without_copies(
         &mut self,
-        present: &BTreeSet<String>,
-        known: &[Known<'_>],
+        relevant: &[Record],
+        known: &[Known],
         new: Vec<Candidate>,
     ) -> Vec<Candidate> {
-        let mut originals: HashMap<&str, Vec<&Record>> = HashMap::new();
         let mut first: HashMap<(String, Option<Date>), String> = HashMap::new();
-        if !new.is_empty() {
-            let of = |article: &Article| {
-                let text = (article.digest.clone(), article.published);
-                (text, article.path.clone())
-            };
-            first = known
-                .iter()
-                .map(|known| of(&known.candidate.article))
-                .collect();
-            let read: HashSet<&String> = first.values().collect();
-            for record in self.ledger.records() {
-                let path = record.path.as_ref();
-                if path.is_some_and(|path| present.contains(path) && !read.contains(path)) {
-                    originals.entry(&record.digest).or_default().push(record);
-                }
+        let of = |candidate: &Candidate| (candidate.digest.clone(), candidate.published);
+        for Known { candidate, .. } in known {
+            let path = candidate.path.clone();
+            first.entry(of(candidate)).or_insert(path);
+        }
+        let read: HashSet<&String> = known.iter().map(|known| &known.candidate.path).collect();
+        let mut originals: HashMap<&str, Vec<&Record>> = HashMap::new();
+        for record in relevant {
+            let is_kept_back = |path: &String| self.present.holds(path) && !read.contains(path);
+            if record.path.as_ref().is_some_and(is_kept_back) {
+                originals.entry(&record.digest).or_default().push(record);
             }
         }
         let mut kept: Vec<Candidate> = Vec::new();
         for candidate in new {
-            let article = &candidate.article;
-            let living = originals.get(article.digest.as_str()).into_iter().flatten();
+            let living = originals.get(candidate.digest.as_str()).into_iter().flatten();
             let original = living
-                .filter(|record| same_date(article, record, self.site))
+                .filter(|record| same_date(&candidate, record, self.site))
                 .find_map(|record| record.path.clone())
                 .or_else(|| {
-                    first
-                        .get(&(article.digest.clone(), article.published))
-                        .cloned()
+                    let twin = self.present.twin(&candidate.digest, candidate.published);
+                    first.get(&of(&candidate)).cloned().into_iter().chain(twin).min()
                 });
             if let Some(original) = original {
                 let what = format!("copy of `{original}`: same text, same date");
@@ -257,12 +334,9 @@ impl<'a> Turn<'a> {
                     "held back while both files exist; delete one, or give this one an `id`";
                 self.found
                     .problems
-                    .push(Problem::warning(&article.path, what).remedy(remedy));
+                    .push(Problem::warning(&candidate.path, what).remedy(remedy));
             } else {
-                first.insert(
-                    (article.digest.clone(), article.published),
-                    article.path.clone(),
-                );
+                first.insert(of(&candidate), candidate.path.clone());
                 kept.push(candidate);
             }
         }
@@ -270,35 +344,31 @@ impl<'a> Turn<'a> {
     }
 
     /// Gives each its published date; those without a time stand one second apart.
-    fn date(&mut self, known: Vec<Known<'a>>) -> Vec<(Known<'a>, DateTime<Utc>, Option<u32>)> {
+    fn date(&mut self, known: Vec<Known>) -> Vec<(Known, DateTime<Utc>, Option<u32>)> {
         let mut next_of_day: HashMap<DateTime<Utc>, u32> = HashMap::new();
-        for record in self.ledger.records() {
-            if let Some(nth) = record.nth {
-                let midnight = record.published - TimeDelta::seconds(i64::from(nth));
-                let next = next_of_day.entry(midnight).or_default();
-                *next = (*next).max(nth + 1);
-            }
-        }
         let mut dated = Vec::with_capacity(known.len());
         for known in known {
-            let (published, nth) = match known.candidate.article.published {
+            let (published, nth) = match known.candidate.published {
                 Some(Date::Instant(instant)) => (instant, None),
                 Some(day @ Date::Day(_)) => {
                     let midnight = day.instant(self.site.zone, 0);
-                    let own = known.record.and_then(|r| Some((r.published, r.nth?)));
+                    let own = known.record.as_ref();
+                    let own = own.and_then(|r| Some((r.published, r.nth?)));
                     let nth = match own {
                         Some((published, nth)) if day.instant(self.site.zone, nth) == published => {
                             nth
                         }
                         _ => {
-                            let next = next_of_day.entry(midnight).or_default();
+                            let next = next_of_day
+                                .entry(midnight)
+                                .or_insert_with(|| self.ledger.lines.next_of_day(midnight));
                             *next += 1;
                             *next - 1
                         }
                     };
                     (day.instant(self.site.zone, nth), Some(nth))
                 }
-                None => match known.record {
+                None => match &known.record {
                     Some(record) => (record.published, record.nth),
                     None => (known.candidate.modified.min(self.now), None),
                 },
@@ -315,8 +385,8 @@ impl<'a> Turn<'a> {
     /// Gives each its record, minting ids where there is none yet.
     fn identify(
         &mut self,
-        dated: Vec<(Known<'a>, DateTime<Utc>, Option<u32>)>,
-    ) -> Vec<Published<'a>> {
+        dated: Vec<(Known, DateTime<Utc>, Option<u32>)>,
+    ) -> Vec<Published> {
         let claimed: BTreeSet<String> = dated
             .iter()
             .filter_map(|(known, ..)| known.explicit.clone())
@@ -329,9 +399,8 @@ impl<'a> Turn<'a> {
                 record: before,
                 explicit,
             } = known;
-            let article = &candidate.article;
-            let seen = before.map_or(self.now, |record| record.seen);
-            let (id, minted) = match (before, explicit) {
+            let seen = before.as_ref().map_or(self.now, |record| record.seen);
+            let (id, minted) = match (&before, explicit) {
                 (_, Some(id)) => (id, Minted::Explicit),
                 (Some(r), None) if r.minted != Minted::Provisional || !self.site.is_public() => {
                     (r.id.clone(), r.minted)
@@ -345,26 +414,27 @@ impl<'a> Turn<'a> {
                     } else {
                         Minted::Provisional
                     };
-                    (mint(article, date, seen, self.site, &taken), minted)
+                    (mint(&candidate.path, date, seen, self.site, &taken), minted)
                 }
             };
             given.insert(id.clone());
-            let mut was = before.map(|record| record.was.clone()).unwrap_or_default();
-            if let Some(old) = before.filter(|record| record.id != id) {
+            let former = before.as_ref();
+            let mut was = former.map(|record| record.was.clone()).unwrap_or_default();
+            if let Some(old) = former.filter(|record| record.id != id) {
                 was.push(old.id.clone());
             }
             let record = Record {
-                path: Some(article.path.clone()),
+                path: Some(candidate.path.clone()),
                 id,
                 minted,
                 seen,
                 published: date,
                 nth,
-                undated: article.published.is_none(),
-                updated: before.and_then(|record| record.updated),
-                digest: article.digest.clone(),
-                title: article.title.as_ref().map(|title| title.text.clone()),
-                page: before.and_then(|record| record.page.clone()),
+                undated: candidate.published.is_none(),
+                updated: former.and_then(|record| record.updated),
+                digest: candidate.digest.clone(),
+                title: candidate.title.clone(),
+                page: former.and_then(|record| record.page.clone()),
                 gone: None,
                 was,
             };
@@ -378,11 +448,12 @@ impl<'a> Turn<'a> {
     }
 
     /// Those whose text changed get instants one second apart, the last being now, each later than its former one.
-    fn update(&mut self, published: &mut [Published<'a>]) {
+    fn update(&mut self, published: &mut [Published]) {
         let changed: Vec<usize> = (0..published.len())
             .filter(|&i| {
                 published[i]
                     .before
+                    .as_ref()
                     .is_some_and(|before| before.digest != published[i].record.digest)
             })
             .collect();
@@ -392,63 +463,65 @@ impl<'a> Turn<'a> {
             let published = &mut published[i];
             let former = published
                 .before
+                .as_ref()
                 .map_or(published.record.published, Record::effective_update);
             let instant =
                 (self.now - TimeDelta::seconds(behind)).max(former + TimeDelta::seconds(1));
             published.record.updated = Some(instant);
             self.found
                 .updated
-                .push(published.candidate.article.path.clone());
+                .push(published.candidate.path.clone());
         }
     }
 
     /// Gives each article without a URL of its own the path of its page, once.
-    fn page(&self, published: &mut [Published<'a>]) {
+    fn page(&self, published: &mut [Published]) {
         if self.site.permalink.is_some() {
             return;
         }
-        let mut taken: BTreeSet<String> = self
-            .ledger
-            .records()
-            .filter_map(|record| record.page.clone())
-            .collect();
+        let pages = || self.ledger.records().filter_map(|record| record.page);
+        let mut taken: Option<BTreeSet<String>> = None;
         for Published {
             candidate, record, ..
         } in published
         {
-            let article = &candidate.article;
-            let declared = article.slug.as_deref().and_then(slug::slug);
+            let declared = candidate.slug.as_deref().and_then(slug::slug);
             let kept = record.page.as_deref().is_some_and(|page| match &declared {
                 Some(declared) => is_numbered(location::name(page), declared),
                 None => true,
             });
-            if kept || link::declared(article, self.site).is_some() {
+            if kept || candidate.has_url {
                 continue;
             }
-            let stem = slug::slug_path(&location::stem(&article.path));
+            let stem = slug::slug_path(&location::stem(&candidate.path));
             let page = match (declared, location::folder(&stem)) {
                 (None, _) => stem,
                 (Some(declared), "") => declared,
                 (Some(declared), folder) => format!("{folder}/{declared}"),
             };
+            let taken = taken.get_or_insert_with(|| pages().collect());
             let page = numbered(page, &|page| taken.contains(page));
             taken.insert(page.clone());
             record.page = Some(page);
         }
     }
 
-    /// Tells what is new, changed and gone, and makes the entries.
-    fn finish(&mut self, published: Vec<Published<'a>>) {
-        let public: HashSet<&str> = published
-            .iter()
-            .filter_map(|p| p.before.map(|before| before.id.as_str()))
+    /// Tells what is new, changed and gone, and what is public.
+    fn finish(&mut self, published: Vec<Published>) {
+        let before = published.iter().filter_map(|p| p.before.as_ref());
+        let public: HashSet<&str> = before.map(|before| before.id.as_str()).collect();
+        let living: Vec<Record> = match &self.scope {
+            None => self.ledger.records().filter(|record| record.gone.is_none()).collect(),
+            Some(scope) => {
+                let touched = scope.iter().filter_map(|path| self.ledger.at(path));
+                touched.filter(|record| record.gone.is_none()).collect()
+            }
+        };
+        let mut gone: Vec<Record> = living
+            .into_iter()
+            .filter(|record| !public.contains(record.id.as_str()))
             .collect();
-        let mut gone: Vec<Record> = self
-            .ledger
-            .records()
-            .filter(|record| record.gone.is_none() && !public.contains(record.id.as_str()))
-            .cloned()
-            .collect();
+        gone.sort_by(|a, b| a.id.cmp(&b.id));
         for record in &mut gone {
             record.gone = Some(self.now);
             self.found
@@ -458,14 +531,13 @@ impl<'a> Turn<'a> {
         // whoever takes over another's path leaves that one without
         for Published { before, record, .. } in &published {
             let displaced = record.path.as_deref().and_then(|path| self.ledger.at(path));
-            if let Some(displaced) =
-                displaced.filter(|other| before.is_some_and(|before| before.id != other.id))
-            {
+            let is_other = |other: &Record| before.as_ref().is_some_and(|before| before.id != other.id);
+            if let Some(displaced) = displaced.filter(is_other) {
                 match gone.iter_mut().find(|record| record.id == displaced.id) {
                     Some(record) => record.path = None,
                     None => gone.push(Record {
                         path: None,
-                        ..displaced.clone()
+                        ..displaced
                     }),
                 }
             }
@@ -477,21 +549,20 @@ impl<'a> Turn<'a> {
             record,
         } in published
         {
-            let path = candidate.article.path.clone();
-            match before {
+            match &before {
                 None => {
-                    self.found.new.push(path.clone());
+                    self.found.new.push(candidate.path.clone());
                     if record.undated {
-                        undated.push(path);
+                        undated.push(candidate.path.clone());
                     }
                 }
-                Some(before) => self.tell_changes(before, &record, path),
+                Some(before) => self.tell_changes(before, &record, candidate.path.clone()),
             }
-            if before != Some(&record) {
-                self.found.records.push(record.clone());
+            let public = self.public(candidate, &record);
+            self.found.public.push(public);
+            if before.as_ref() != Some(&record) {
+                self.found.records.push(record);
             }
-            let entry = self.entry(candidate, &record);
-            self.found.entries.push(entry);
         }
         if let Some(first) = undated.first() {
             let what = match undated.len() {
@@ -532,12 +603,12 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn entry(&mut self, candidate: Candidate, record: &Record) -> Entry {
-        let declared = candidate
-            .article
-            .updated
-            .map(|date| date.instant(self.site.zone, 0));
-        if let Some(declared) = declared.filter(|declared| *declared > self.now) {
+    fn public(&mut self, candidate: Candidate, record: &Record) -> Public {
+        let instant = |date: Date| date.instant(self.site.zone, 0);
+        let declared = candidate.updated.map(instant);
+        let expires = candidate.expires.map(instant);
+        let ahead = declared.filter(|declared| *declared > self.now);
+        if let Some(declared) = ahead {
             let what = format!(
                 "the date of change {} is in the future",
                 declared.format("%Y-%m-%d %H:%M")
@@ -545,10 +616,10 @@ impl<'a> Turn<'a> {
             let remedy = "it is not used until then; correct it or take it out";
             self.found
                 .problems
-                .push(Problem::warning(&candidate.article.path, what).remedy(remedy));
+                .push(Problem::warning(&candidate.path, what).remedy(remedy));
         }
-        let declared = declared.filter(|declared| *declared <= self.now);
-        Entry {
+        let declared = declared.filter(|_| ahead.is_none());
+        Public {
             id: record.id.clone(),
             published: record.published,
             updated: declared.map_or_else(
@@ -556,11 +627,12 @@ impl<'a> Turn<'a> {
                 |declared| declared.max(record.published),
             ),
             updated_declared: declared.is_some(),
-            page: record.page.clone().filter(|_| {
-                self.site.permalink.is_none()
-                    && link::declared(&candidate.article, self.site).is_none()
-            }),
-            article: candidate.article,
+            page: record
+                .page
+                .clone()
+                .filter(|_| self.site.permalink.is_none() && !candidate.has_url),
+            is_timely: ahead.is_some() || expires.is_some(),
+            path: candidate.path,
         }
     }
 }

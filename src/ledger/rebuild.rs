@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 use url::Url;
 
 use super::identity::explicit;
-use super::{Candidate, FeedRecord, Ledger, Minted, Record};
+use super::{FeedRecord, Ledger, Minted, Record};
 use crate::article::{Article, Date, location};
 use crate::link::{self, PAGES};
 use crate::site::Site;
@@ -33,7 +33,7 @@ impl Ledger {
     pub fn rebuild(
         &mut self,
         published: &[Remembered],
-        candidates: &[Candidate],
+        articles: &[Article],
         site: &Site,
     ) -> Vec<Record> {
         let mut found = Vec::new();
@@ -41,15 +41,13 @@ impl Ledger {
             if self.knows(&entry.id) {
                 continue;
             }
-            let free: Vec<&Candidate> = candidates
-                .iter()
-                .filter(|c| self.at(&c.article.path).is_none())
-                .collect();
+            let free = articles.iter().filter(|a| self.at(&a.path).is_none());
+            let free: Vec<&Article> = free.collect();
             let candidate = only(&free, |article| has_id(article, &entry.id, site))
                 .or_else(|| only(&free, |article| has_link(article, entry, site)))
                 .or_else(|| only(&free, |article| has_title_and_date(article, entry, site)));
-            let record = record(entry, candidate.map(|candidate| &candidate.article), site);
-            self.put(record.clone());
+            let record = record(entry, candidate, site);
+            self.put(&record);
             found.push(record);
         }
         found
@@ -71,13 +69,8 @@ impl Ledger {
     }
 }
 
-fn only<'a>(
-    candidates: &[&'a Candidate],
-    fits: impl Fn(&Article) -> bool,
-) -> Option<&'a Candidate> {
-    let mut fitting = candidates
-        .iter()
-        .filter(|candidate| fits(&candidate.article));
+fn only<'a>(articles: &[&'a Article], fits: impl Fn(&Article) -> bool) -> Option<&'a Article> {
+    let mut fitting = articles.iter().filter(|article| fits(article));
     fitting.next().filter(|_| fitting.next().is_none()).copied()
 }
 

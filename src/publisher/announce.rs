@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::read::Folder;
 use super::{Catalogue, Config, Observation, Problem, Turn};
+use crate::catalogue::Entry;
 use crate::config::DEFAULT_BASE_URL;
+use crate::site::Site;
 
 /// The account of a turn, as far as the articles go.
 pub(super) fn turn(config: &Config, seen: &mut Observation, catalogue: &Catalogue) -> Turn {
-    seen.problems.extend(shared_links(catalogue));
+    seen.problems.extend(shared_links(catalogue, &config.site));
     Turn {
         new: std::mem::take(&mut seen.new),
         updated: std::mem::take(&mut seen.updated),
@@ -16,29 +17,30 @@ pub(super) fn turn(config: &Config, seen: &mut Observation, catalogue: &Catalogu
         returned: std::mem::take(&mut seen.returned),
         renamed: std::mem::take(&mut seen.renamed),
         changed_ids: std::mem::take(&mut seen.changed_ids),
-        entries: catalogue.entries().len(),
+        entries: catalogue.order().len(),
         problems: advice(config).into_iter().collect(),
         ..Turn::default()
     }
 }
 
-/// How many articles there are, by their state: `found` of them are for the public, if their dates allow.
-pub(super) fn counts(folder: &Folder, found: usize, public: usize) -> BTreeMap<&'static str, u64> {
-    let all = folder.present.len();
+/// How many articles there are, by their state.
+pub(super) fn counts(catalogue: &Catalogue) -> BTreeMap<&'static str, u64> {
+    let public = catalogue.order().len();
+    let (all, waiting) = catalogue.articles();
     BTreeMap::from([
         ("public", public as u64),
         // scheduled, expired, or a copy of another one
-        ("withheld", found.saturating_sub(public) as u64),
-        ("draft", all.saturating_sub(found) as u64),
+        ("withheld", waiting as u64),
+        ("draft", all.saturating_sub(public + waiting) as u64),
     ])
 }
 
 /// Problems of articles know the path inside the folder; people know it from outside.
-pub(super) fn in_folder(config: &Config, problems: Vec<Problem>) -> impl Iterator<Item = Problem> {
-    problems.into_iter().map(|problem| Problem {
+pub(super) fn in_folder(config: &Config, problem: Problem) -> Problem {
+    Problem {
         path: config.articles.join(&problem.path).display().to_string(),
         ..problem
-    })
+    }
 }
 
 fn advice(config: &Config) -> Option<Problem> {
@@ -52,14 +54,16 @@ fn advice(config: &Config) -> Option<Problem> {
     None
 }
 
-/// With a permalink pattern, two articles with one link.
-fn shared_links(catalogue: &Catalogue) -> Vec<Problem> {
-    let mut by_link: std::collections::HashMap<&str, &str> = std::collections::HashMap::new();
+/// With a permalink pattern, two articles with one link: the newer one is told of the older.
+fn shared_links(catalogue: &Catalogue, site: &Site) -> Vec<Problem> {
     let mut found = Vec::new();
-    for (index, entry) in catalogue.entries().iter().enumerate().rev() {
-        let path = entry.article.path.as_str();
-        if let Some(other) = by_link.insert(catalogue.link(index), path) {
-            let what = format!("has the same link as `{other}`: {}", catalogue.link(index));
+    for group in catalogue.sharing_links() {
+        let entries = group.into_iter().filter_map(|number| catalogue.entry(number));
+        let entries: Vec<Entry> = entries.collect();
+        for pair in entries.windows(2) {
+            let (path, other) = (&pair[0].article.path, &pair[1].article.path);
+            let link = crate::link::of(&pair[0], site);
+            let what = format!("has the same link as `{other}`: {link}");
             found.push(
                 Problem::warning(path, what).remedy("give one of them another `slug` or `url`"),
             );

@@ -4,24 +4,49 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 
-use super::read::{Folder, Lost, fall_back, still_published};
+use super::desk::Desk;
+use super::read::{phantom, still_published};
 use super::{
     Catalogue, Config, Disk, Edition, Ledger, Level, Manifest, Observation, Order, Problem, Turn,
 };
 use crate::article::{Article, Body, Date, Markup, Person, Title, TitleFrom, Visibility};
+use crate::catalogue::{Number, Reading, Row};
 use crate::check::read::{Published, PublishedEntry, read};
-use crate::edition::{Kind, LedgerMark};
+use crate::edition::{Kind, LedgerMark, TAIL};
 use crate::ledger::{Candidate, Fault, FeedRecord, Remembered};
 use crate::link::PAGES;
 use crate::state::State;
 use crate::store::{Ready, durable};
 
+/// The ledger, with what tells its file from an older one.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    ledger: Ledger,
+    /// In bytes.
+    length: usize,
+    /// The end of its text.
+    tail: Vec<u8>,
+}
+
+impl Kept {
+    fn append(&mut self, text: &[u8]) {
+        self.length += text.len();
+        self.tail.extend_from_slice(text);
+        let excess = self.tail.len().saturating_sub(TAIL);
+        self.tail.drain(..excess);
+    }
+
+    fn mark(&self) -> LedgerMark {
+        LedgerMark::of_tail(self.length, &self.tail, self.ledger.len())
+    }
+}
+
 /// The books of one turn.
 pub(super) struct Books {
     pub(super) ledger: Ledger,
-    /// What the ledger's file will hold; what it held is a prefix of it unless `rewrite` is set.
-    text: Vec<u8>,
-    written: usize,
+    /// How long the file of the ledger will be, and its end; what it was is the beginning of it unless `rewrite` is set.
+    length: usize,
+    tail: Vec<u8>,
     rewrite: bool,
     faults: Vec<Fault>,
     pub(super) manifest: Option<Manifest>,
@@ -31,27 +56,32 @@ pub(super) struct Books {
 }
 
 impl Books {
-    /// Reads everything that an earlier turn left.
-    pub(super) fn open(config: &Config, state: State) -> Result<Self> {
-        let text = match std::fs::read(&config.ledger) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => {
-                return Err(error)
-                    .with_context(|| format!("cannot read `{}`", config.ledger.display()));
-            }
+    /// Reads what an earlier turn left, as far as the desk does not have it.
+    pub(super) fn open(config: &Config, desk: &mut Desk, state: State) -> Result<Self> {
+        let stamp = crate::folder::stamp_of(&config.ledger);
+        let is_same = stamp.is_some() && stamp == desk.ledger_stamp;
+        desk.is_settled &= is_same;
+        let known = desk.ledger.take().filter(|_| is_same);
+        let (kept, faults) = match known {
+            Some(kept) => (kept, Vec::new()),
+            None => read_ledger(config)?,
         };
-        let (ledger, faults) = Ledger::parse(&text);
+        desk.ledger_stamp = stamp;
         let disk = Disk::new(&config.feeds, &config.state());
         let mut problems = Vec::new();
-        let manifest = disk.manifest(&mut problems)?;
-        let written = text.len();
+        let stamp = disk.stamp();
+        let known = desk.manifest.take().filter(|(known, _)| stamp == Some(*known));
+        let manifest = match known {
+            Some((_, manifest)) => Some(manifest),
+            None => disk.manifest(&mut problems)?,
+        };
         // an editor may have taken the last line end, and a line must not be appended to a line
-        let rewrite = !faults.is_empty() || !(text.is_empty() || text.ends_with(b"\n"));
+        let rewrite = !faults.is_empty() || !(kept.length == 0 || kept.tail.ends_with(b"\n"));
+        let Kept { ledger, length, tail } = kept;
         Ok(Self {
             ledger,
-            text,
-            written,
+            length,
+            tail,
             rewrite,
             faults,
             manifest,
@@ -61,19 +91,32 @@ impl Books {
         })
     }
 
-    /// Takes back from the published feeds what the ledger should know and does not, and what broken articles were.
-    pub(super) fn mend(&mut self, config: &Config, folder: &mut Folder) {
+    /// Says what is wrong with the ledger, and finds out whether it must be rebuilt from what was published.
+    pub(super) fn examine(&mut self, config: &Config) -> bool {
         self.tell_faults(config);
-        self.hold_closed(config, folder);
-        let suspect = self.is_suspect(config);
-        if !suspect && folder.lost.is_empty() {
+        self.is_suspect(config)
+    }
+
+    /// Takes back from the published feeds what the ledger should know and does not, and what broken articles were.
+    pub(super) fn mend(
+        &mut self,
+        config: &Config,
+        catalogue: &mut Catalogue,
+        is_suspect: bool,
+        lost: &[Number],
+        candidates: &mut Vec<Candidate>,
+        problems: &mut Vec<Problem>,
+    ) {
+        if !is_suspect && lost.is_empty() {
             return;
         }
         let published = self.published(config);
-        if suspect {
-            self.rebuild(config, folder, &published);
+        if is_suspect {
+            let numbers = candidates.iter().filter_map(|c| catalogue.number(&c.path));
+            let articles: Vec<Article> = numbers.filter_map(|n| catalogue.article(n)).collect();
+            self.rebuild(config, &articles, &published);
         }
-        self.resurrect(config, folder, &published);
+        self.resurrect(config, catalogue, lost, candidates, problems, &published);
     }
 
     fn tell_faults(&mut self, config: &Config) {
@@ -105,7 +148,7 @@ impl Books {
         let Some(mark) = self.manifest.as_ref().map(|manifest| &manifest.ledger) else {
             return false;
         };
-        if mark.hash == LedgerMark::of(&self.text, self.ledger.len()).hash {
+        if mark.hash == LedgerMark::of_tail(self.length, &self.tail, self.ledger.len()).hash {
             return false;
         }
         let published = self.published(config);
@@ -157,24 +200,22 @@ impl Books {
         found
     }
 
-    fn rebuild(&mut self, config: &Config, folder: &Folder, published: &[(Issue, Published)]) {
+    fn rebuild(&mut self, config: &Config, articles: &[Article], published: &[(Issue, Published)]) {
         for (issue, feed) in published {
             if let (Kind::Atom, Some(id), Some(updated)) = (issue.kind, &feed.id, feed.updated) {
                 self.ledger.rebuild_feed(&issue.feed, id, updated);
             }
             let entries: Vec<Remembered> = feed.entries.iter().filter_map(remembered).collect();
-            self.ledger
-                .rebuild(&entries, &folder.candidates, &config.site);
+            self.ledger.rebuild(&entries, articles, &config.site);
         }
         self.rewrite = true;
     }
 
     /// What was published from a folder that cannot be listed is not gone: it keeps its last good version.
-    fn hold_closed(&self, config: &Config, folder: &mut Folder) {
-        if folder.closed.is_empty() {
-            return;
+    pub(super) fn hold_closed(&self, closed: &[String]) -> Vec<Row> {
+        if closed.is_empty() {
+            return Vec::new();
         }
-        let closed = std::mem::take(&mut folder.closed);
         let inside = |path: &str| {
             let mut rests = closed
                 .iter()
@@ -182,32 +223,26 @@ impl Books {
             rests.any(|rest| rest.starts_with('/'))
         };
         let living = self.ledger.records().filter(|record| record.gone.is_none());
-        for record in living.filter(|record| record.path.as_deref().is_some_and(inside)) {
-            let Some(path) = record.path.clone() else {
-                continue;
-            };
-            folder.present.insert(path.clone());
-            let lost = Lost {
-                path,
-                modified: record.seen,
-            };
-            fall_back(folder, lost, config, &self.state);
-        }
+        let paths = living.filter_map(|record| record.path);
+        let paths = paths.filter(|path| inside(path));
+        paths.map(|path| phantom(&path)).collect()
     }
 
     /// The published entry serves where even the kept source of a broken article is gone.
     fn resurrect(
         &mut self,
         config: &Config,
-        folder: &mut Folder,
+        catalogue: &mut Catalogue,
+        lost: &[Number],
+        candidates: &mut Vec<Candidate>,
+        problems: &mut Vec<Problem>,
         published: &[(Issue, Published)],
     ) {
-        for lost in std::mem::take(&mut folder.lost) {
-            let Some(record) = self
-                .ledger
-                .at(&lost.path)
-                .filter(|record| record.gone.is_none())
-            else {
+        for number in lost {
+            let Some(row) = catalogue.row(*number) else { continue };
+            let (path, modified) = (row.path.to_string(), row.stamp.modified());
+            let record = self.ledger.at(&path);
+            let Some(record) = record.filter(|record| record.gone.is_none()) else {
                 continue;
             };
             let entries = published.iter().flat_map(|(_, feed)| &feed.entries);
@@ -216,13 +251,13 @@ impl Books {
                 .find(|entry| entry.content_html.is_some());
             match entry {
                 Some(entry) => {
-                    folder.problems.push(still_published(&lost.path));
-                    folder.resurrected.insert(lost.path.clone());
-                    let article = article(entry, &lost.path, &record.digest, config);
-                    folder.candidates.push(Candidate { article, modified: lost.modified });
+                    problems.push(still_published(&path));
+                    let article = article(entry, &path, &record.digest, config);
+                    candidates.push(Candidate::new(&article, modified, &config.site));
+                    catalogue.stand_in(*number, Some(article));
                 }
-                None => folder.problems.push(
-                    Problem::error(&lost.path, "no earlier version of this article is left: it is withdrawn until the file is mended")
+                None => problems.push(
+                    Problem::error(&path, "no earlier version of this article is left: it is withdrawn until the file is mended")
                         .remedy("mend the file"),
                 ),
             }
@@ -232,9 +267,9 @@ impl Books {
     /// What was published once and is no longer: the pages of withdrawn articles, and feeds that left the
     /// configuration. Whoever asks is told so.
     pub(super) fn gone(&self, wanted: &BTreeSet<String>, edition: &Edition) -> BTreeSet<String> {
-        let withdrawn = self.ledger.records().filter(|record| record.gone.is_some());
+        let withdrawn = self.ledger.gone();
         let pages = withdrawn
-            .filter_map(|record| record.page.as_deref())
+            .filter_map(|record| record.page)
             .map(|page| format!("{PAGES}{page}/index.html"));
         let manifest = self.manifest.iter();
         let feeds = manifest.flat_map(|manifest| {
@@ -263,7 +298,7 @@ impl Books {
             lines += &self.ledger.put_feed(feed.clone());
         }
         for record in &seen.records {
-            lines += &self.ledger.put(record.clone());
+            lines += &self.ledger.put(record);
         }
         lines.into_bytes()
     }
@@ -272,19 +307,31 @@ impl Books {
     pub(super) fn commit(
         &mut self,
         config: &Config,
+        desk: &mut Desk,
         order: &Order,
         edition: &Edition,
         lines: &[u8],
         show: &mut dyn FnMut(&Ready<'_>),
         turn: &mut Turn,
     ) -> Result<()> {
+        let mut whole = Vec::new();
         if self.rewrite || self.ledger.wants_compaction() {
             self.rewrite = true;
-            self.text = self.ledger.to_text().into_bytes();
-        } else {
-            self.text.extend_from_slice(lines);
+            whole = self.ledger.to_text().into_bytes();
         }
-        let mark = LedgerMark::of(&self.text, self.ledger.len());
+        let had_text = self.length > 0;
+        let mut kept = Kept {
+            ledger: std::mem::take(&mut self.ledger),
+            length: self.length,
+            tail: std::mem::take(&mut self.tail),
+        };
+        if self.rewrite {
+            (kept.length, kept.tail) = (0, Vec::new());
+            kept.append(&whole);
+        } else {
+            kept.append(lines);
+        }
+        let mark = kept.mark();
         if order.dry_run {
             let plan = self.disk.plan(edition, self.manifest.as_ref())?;
             turn.written = plan.written;
@@ -293,30 +340,35 @@ impl Books {
         }
         let previous = self.manifest.as_ref();
         let mut ready = self.disk.prepare(edition, previous, mark, order.now)?;
-        self.write_ledger(config, lines)?;
+        self.write_ledger(config, if self.rewrite { &whole } else { lines }, had_text)?;
+        drop(whole);
+        desk.ledger_stamp = crate::folder::stamp_of(&config.ledger);
+        desk.ledger = Some(kept);
         if !ready.waits_for_assets() {
             show(&ready);
         }
         ready.encode()?;
         let published = self.disk.publish(&mut ready, previous)?;
         show(&ready);
+        desk.manifest = self.disk.stamp().map(|stamp| (stamp, ready.manifest));
         turn.written = published.written;
         turn.deleted = published.deleted;
         turn.problems.extend(published.problems);
         Ok(())
     }
 
-    fn write_ledger(&self, config: &Config, lines: &[u8]) -> Result<()> {
+    /// Writes the text of the ledger, or appends to it.
+    fn write_ledger(&self, config: &Config, text: &[u8], had_text: bool) -> Result<()> {
         let path = &config.ledger;
         let failed = || format!("cannot write `{}`", path.display());
         if !self.rewrite {
-            return if lines.is_empty() {
+            return if text.is_empty() {
                 Ok(())
             } else {
-                durable::append(path, lines).with_context(failed)
+                durable::append(path, text).with_context(failed)
             };
         }
-        if self.written > 0
+        if had_text
             && self
                 .faults
                 .iter()
@@ -331,17 +383,17 @@ impl Books {
             durable::put(&copy, &old)
                 .with_context(|| format!("cannot write `{}`", copy.display()))?;
         }
-        durable::put(path, &self.text).with_context(failed)
+        durable::put(path, text).with_context(failed)
     }
 
     /// Keeps what makes the next turn better. Failing here costs no subscriber anything, so it is a warning.
     pub(super) fn remember(
         &mut self,
         config: &Config,
+        desk: &Desk,
         order: &Order,
-        folder: &Folder,
-        catalogue: &Catalogue,
-        shown: &BTreeSet<usize>,
+        shown: &BTreeSet<Number>,
+        sources: &BTreeMap<String, String>,
         turn: &mut Turn,
     ) -> Result<()> {
         turn.problems
@@ -357,26 +409,49 @@ impl Books {
             return Ok(());
         }
         let before = self.state.clone();
-        let sources: BTreeMap<&str, &[u8]> = shown
-            .iter()
-            .map(|index| &catalogue.entries()[*index].article)
-            .filter(|article| !folder.resurrected.contains(&article.path))
-            .map(|article| (article.path.as_str(), article.body.file.as_bytes()))
-            .collect();
-        self.state.files = folder.files;
+        let catalogue = &desk.catalogue;
+        let rows = shown.iter().filter_map(|number| catalogue.row(*number));
+        let paths: BTreeSet<&str> = rows.map(|row| &*row.path).collect();
+        self.state.files = desk.aside.files;
         self.state.told = turn
             .problems
             .iter()
             .filter(|p| p.level < Level::Error)
             .map(ToString::to_string)
             .collect();
-        self.state.keep(&config.state(), &sources)?;
+        let missing = self.state.keep(&config.state(), &paths, sources)?;
+        let missing = missing.into_iter().filter_map(|path| {
+            let number = catalogue.number(path)?;
+            catalogue.row(number).filter(|row| row.reading == Reading::Whole)?;
+            let article = super::read::whole(config, catalogue, &self.state, number)?;
+            Some((path.to_owned(), article.body.file))
+        });
+        let missing: BTreeMap<String, String> = missing.collect();
+        if !missing.is_empty() {
+            self.state.keep(&config.state(), &paths, &missing)?;
+        }
         if self.state == before {
             Ok(())
         } else {
             self.state.save(&config.state())
         }
     }
+}
+
+fn read_ledger(config: &Config) -> Result<(Kept, Vec<Fault>)> {
+    let text = match std::fs::read(&config.ledger) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            return Err(error)
+                .with_context(|| format!("cannot read `{}`", config.ledger.display()));
+        }
+    };
+    let (ledger, faults) = Ledger::parse(&text);
+    let mut kept = Kept { ledger, ..Kept::default() };
+    kept.append(&text[text.len().saturating_sub(TAIL)..]);
+    kept.length = text.len();
+    Ok((kept, faults))
 }
 
 /// A document of a feed: which feed's, and in which format.

@@ -1,23 +1,24 @@
 //! The gate at work: a document that fails keeps its previous good version.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 
 use super::books::Books;
-use super::{Catalogue, Config, Edition, Problem};
+use super::{Config, Edition, Ledger, Problem};
 use crate::check::{self, Finding, Place};
 use crate::edition::{Body, Document};
-use crate::fragment;
 
 /// A document that is longer, in bytes, is read while no other is.
 const LARGE: usize = 4 << 20;
 
-/// Lets every document through that is fit, and puts the previous version in the place of each that is not.
+/// Lets every document through that is fit, and puts the previous version in the place of each that is not. The routes of
+/// which something was said are told too.
 pub(super) fn pass(
     config: &Config,
     mut edition: Edition,
     books: &Books,
-    catalogue: &Catalogue,
-) -> (Edition, Vec<Problem>) {
+) -> (Edition, Vec<Problem>, BTreeSet<String>) {
     let judge = |(route, document): (&String, &Document)| {
         let Body::Memory(bytes) = &document.body else {
             return None;
@@ -31,7 +32,7 @@ pub(super) fn pass(
     // each takes several times its length while it is read: large ones come one by one
     let is_large = |document: &Document| match &document.body {
         Body::Memory(bytes) => bytes.len() > LARGE,
-        Body::File(_) => false,
+        Body::File(_) | Body::Kept => false,
     };
     let documents = &edition.documents;
     let small = documents
@@ -41,10 +42,11 @@ pub(super) fn pass(
     let large = documents.iter().filter(|(_, document)| is_large(document));
     findings.extend(large.filter_map(judge));
     let mut problems = Vec::new();
+    let told = findings.iter().map(|(route, _)| route.clone()).collect();
     for (route, findings) in findings {
         let refused = findings.iter().any(|finding| finding.refuses);
         for finding in findings.iter().filter(|finding| finding.refuses == refused) {
-            problems.push(problem(config, &route, finding, catalogue));
+            problems.push(problem(config, &route, finding, &books.ledger));
         }
         if refused {
             let previous = edition
@@ -56,7 +58,7 @@ pub(super) fn pass(
                 .extend(previous.map(|document| (route, document)));
         }
     }
-    (edition, problems)
+    (edition, problems, told)
 }
 
 /// The version that subscribers have, if it is still what the manifest says.
@@ -70,11 +72,11 @@ fn previous(refused: &Document, books: &Books) -> Option<Document> {
     })
 }
 
-fn problem(config: &Config, route: &str, finding: &Finding, catalogue: &Catalogue) -> Problem {
+fn problem(config: &Config, route: &str, finding: &Finding, ledger: &Ledger) -> Problem {
     let path = finding
         .entry
         .as_deref()
-        .and_then(|id| fragment::path_of(id, catalogue.entries()));
+        .and_then(|id| ledger.get(id)?.path);
     let path = path.map(|path| config.articles.join(path).display().to_string());
     let document = config.feeds.join(route).display().to_string();
     let what = format!("{} ({})", finding.what, finding.rule);

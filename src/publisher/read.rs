@@ -1,79 +1,145 @@
-//! From the folder to articles: scan, read and parse, and what stands in for what is broken.
+//! From the folder to rows: scan, read and parse what is new, and what stands in for what is broken.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
+use super::desk::Desk;
 use super::{Halt, Order, Progress};
 use crate::article::markdown::silenced;
-use crate::article::{self, Article, Outcome, Section, Source, Visibility, location};
+use crate::article::{self, Article, Outcome, Section, Source, Stamp, Visibility, location};
+use crate::catalogue::{Catalogue, Class, Number, Reading, Row};
 use crate::config::Config;
-use crate::folder::{self, Fingerprint, Found};
+use crate::folder::{self, Found, Scan};
 use crate::ledger::Candidate;
-use crate::link::Assets;
 use crate::problem::Problem;
 use crate::state::State;
 
-/// What the folder of articles holds.
-#[derive(Debug, Default)]
-pub(super) struct Folder {
-    /// Articles that are for the public, if their dates allow.
-    pub(super) candidates: Vec<Candidate>,
-    /// The paths of all articles, public or not, whole or broken.
-    pub(super) present: BTreeSet<String>,
-    /// Articles that are there but could not be understood, nor replaced by an earlier version of theirs.
-    pub(super) lost: Vec<Lost>,
-    /// Articles that only a published feed still had: there is no source of theirs to keep.
-    pub(super) resurrected: BTreeSet<String>,
-    /// Articles that their authors keep back.
-    pub(super) hidden: Vec<Hidden>,
-    /// Paths of files that only lead elsewhere.
-    pub(super) redirects: Vec<String>,
-    /// Folders that cannot be listed.
-    pub(super) closed: Vec<String>,
-    /// What `_index.md` says of the folders that have one, by their paths.
-    pub(super) sections: BTreeMap<String, Section>,
-    /// Every other file.
-    pub(super) assets: Assets,
-    /// Where each asset lies.
-    pub(super) places: BTreeMap<String, PathBuf>,
+/// What is known of the folder beside its files.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Aside {
     /// How many files there are.
     pub(super) files: usize,
-    /// What the folder looked like.
-    pub(super) fingerprint: Option<Fingerprint>,
+    /// Folders that cannot be listed.
+    pub(super) closed: Vec<String>,
+    /// Paths of articles that are there but cannot be read.
+    pub(super) broken: BTreeSet<String>,
     /// What is wrong.
     pub(super) problems: Vec<Problem>,
 }
 
-/// An article that is not for the public, and why.
-#[derive(Debug, Clone)]
-pub(super) struct Hidden {
-    pub(super) article: Article,
-    pub(super) why: String,
+/// What a look at the folder found.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    scan: Scan,
+    rows: Vec<Row>,
+    sections: BTreeMap<String, Section>,
+    /// Whether the whole folder was walked.
+    walked: bool,
 }
 
-/// An article without any version that can be published from the folder or the state.
-#[derive(Debug, Clone)]
-pub(super) struct Lost {
-    pub(super) path: String,
-    pub(super) modified: DateTime<Utc>,
+impl Look {
+    /// Whether everything is as it was.
+    pub(super) fn is_empty(&self, aside: &Aside) -> bool {
+        let Self { scan, .. } = self;
+        let mut gone = scan.gone.iter().filter(|path| !scan.broken.contains(*path));
+        let is_same = !self.walked || (&scan.broken, &scan.closed) == (&aside.broken, &aside.closed);
+        scan.changed.is_empty() && gone.next().is_none() && is_same
+    }
+
+    /// Whether all files were looked at.
+    pub(super) fn is_thorough(&self) -> bool {
+        self.walked
+    }
+
+    /// Takes over what was found. The rows of which something may be new, and the paths of those and of what is gone.
+    pub(super) fn apply(
+        mut self,
+        catalogue: &mut Catalogue,
+        aside: &mut Aside,
+    ) -> (BTreeSet<Number>, BTreeSet<String>) {
+        let mut folders: BTreeSet<String> = self.sections.keys().cloned().collect();
+        for path in &self.scan.gone {
+            let is_section = catalogue.at(path).is_some_and(|row| row.class == Class::Section);
+            if is_section {
+                let folder = location::folder(path);
+                catalogue.sections.remove(folder);
+                folders.insert(folder.to_owned());
+            }
+        }
+        catalogue.sections.append(&mut self.sections);
+        let mut paths = std::mem::take(&mut self.scan.gone);
+        if self.walked {
+            let broken = self.scan.broken.iter();
+            self.rows.extend(broken.map(|path| phantom(path)));
+            let leaving = paths.iter().filter(|path| !self.scan.broken.contains(*path));
+            catalogue.remove(&leaving.cloned().collect());
+            catalogue.places = self.scan.places;
+            *aside = Aside {
+                files: self.scan.files,
+                closed: self.scan.closed,
+                broken: self.scan.broken,
+                problems: self.scan.problems,
+            };
+        } else {
+            let before = catalogue.len();
+            catalogue.remove(&paths);
+            aside.files -= before - catalogue.len();
+        }
+        let before = catalogue.len();
+        let mut numbers: BTreeSet<Number> = catalogue.put(self.rows).into_iter().collect();
+        if !self.walked {
+            aside.files += catalogue.len() - before;
+        }
+        if !folders.is_empty() {
+            let is_below = |row: &Row| {
+                let mut above = folders.iter().filter_map(|folder| {
+                    let rest = row.path.strip_prefix(folder.as_str())?;
+                    (folder.is_empty() || rest.starts_with('/')).then_some(())
+                });
+                above.next().is_some()
+            };
+            numbers.extend(catalogue.rows().filter(|(_, row)| is_below(row)).map(|(number, _)| number));
+        }
+        numbers.extend(catalogue.restless());
+        paths.extend(numbers.iter().filter_map(|number| Some(catalogue.row(*number)?.path.to_string())));
+        (numbers, paths)
+    }
 }
 
-/// Reads the folder.
-pub(super) fn folder(
+/// The row of an article that is there, or was a moment ago, and cannot be read.
+pub(super) fn phantom(path: &str) -> Row {
+    let mut row = Row::new(path, Class::Article, Stamp::default(), false);
+    row.trusted = false;
+    row.with(Reading::Broken, None, &[])
+}
+
+/// Looks at the folder: at the files of which something was heard, if that is enough, else at all.
+pub(super) fn look(
     config: &Config,
+    desk: &Desk,
     state: &State,
     order: &Order,
     progress: &dyn Progress,
-) -> Result<Folder, Halt> {
+) -> Result<Look, Halt> {
+    let (catalogue, aside) = (&desk.catalogue, &desk.aside);
     let root = &config.articles;
     let (mut waited, mut missed) = (Duration::ZERO, Duration::ZERO);
-    let (scan, fingerprint, parsed) = loop {
-        let mut scan = settled(root, order, &mut waited)?;
-        if !order.allow_shrink && folder::shrunk(state.files, scan.files) {
+    let mut heard = order.heard.as_ref().filter(|_| desk.has_walked);
+    loop {
+        let few = heard.and_then(|heard| {
+            let is_whole = aside.closed.is_empty() && aside.broken.is_empty();
+            is_whole.then(|| folder::look(root, catalogue, heard))?
+        });
+        let (scan, walked) = match few {
+            Some(scan) if folder::unrest(&scan, &order.finished, (order.clock)()).is_zero() => {
+                (scan, false)
+            }
+            _ => (settled(root, catalogue, order, &mut waited)?, true),
+        };
+        if walked && !order.allow_shrink && folder::shrunk(state.files, scan.files) {
             return Err(Halt::Shrunk(format!(
                 "`{}` held {} files and holds {} now; the old feeds stay: use `--allow-shrink` if that is meant",
                 root.display(),
@@ -81,13 +147,12 @@ pub(super) fn folder(
                 scan.files
             )));
         }
-        let fingerprint = scan.fingerprint();
-        progress.stage("reading", scan.articles.len());
+        progress.stage("reading", scan.changed.len());
         let parsed: Vec<Parsed> = scan
-            .articles
+            .changed
             .par_iter()
             .map(|found| {
-                let parsed = parse(found, config);
+                let parsed = parse(found, config, order);
                 progress.step();
                 parsed
             })
@@ -96,11 +161,17 @@ pub(super) fn folder(
         let is_whole = parsed.iter().all(|parsed| parsed.as_seen)
             && folder::unrest(&scan, &order.finished, (order.clock)()).is_zero();
         // an editor that puts the text aside before it writes the new one leaves a gap, and half a deployment too
-        let has_gap = missed < folder::QUIET && order.finished.misses(&scan);
+        let has_gap = missed < folder::QUIET && order.finished.misses(&scan, catalogue);
         if (is_whole && !has_gap) || waited >= PATIENCE {
-            order.finished.remember(&scan);
-            scan.articles.clear();
-            break (scan, fingerprint, parsed);
+            let mut look = Look { scan, walked, ..Look::default() };
+            look.scan.changed.shrink_to(1);
+            for parsed in parsed {
+                let folder = location::folder(&parsed.row.path);
+                let section = parsed.section.map(|section| (folder.to_owned(), section));
+                look.sections.extend(section);
+                look.rows.push(parsed.row);
+            }
+            return Ok(look);
         }
         missed = if has_gap {
             missed + PAUSE
@@ -108,38 +179,10 @@ pub(super) fn folder(
             Duration::ZERO
         };
         waited += PAUSE;
+        // what is going on is more than what was heard
+        heard = None;
         std::thread::sleep(PAUSE);
-    };
-    let mut folder = Folder {
-        files: scan.files,
-        closed: scan.closed,
-        problems: scan.problems,
-        fingerprint: Some(fingerprint),
-        ..Folder::default()
-    };
-    for found in &scan.sections {
-        describe(&mut folder, found, config);
     }
-    for (path, found) in scan.assets {
-        folder.assets.insert(path.clone(), found.stamp.size);
-        folder.places.insert(path, found.place);
-    }
-    for path in scan.broken {
-        folder.present.insert(path.clone());
-        fall_back(
-            &mut folder,
-            Lost {
-                path,
-                modified: order.now,
-            },
-            config,
-            state,
-        );
-    }
-    for parsed in parsed {
-        take(&mut folder, parsed, config, state);
-    }
-    Ok(folder)
 }
 
 /// How long a file that is written again and again may keep others waiting.
@@ -148,9 +191,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A scan in which no file was written a moment ago: it might be half written. Waits at most as long as is left.
-fn settled(root: &Path, order: &Order, waited: &mut Duration) -> Result<folder::Scan, Halt> {
+fn settled(root: &Path, known: &Catalogue, order: &Order, waited: &mut Duration) -> Result<Scan, Halt> {
     loop {
-        let scan = folder::scan(root).map_err(|error| {
+        let scan = folder::scan(root, known).map_err(|error| {
             let remedy = "make it, or name another one with `--articles`";
             Halt::Folder(format!("{error}; {remedy}; until then the old feeds stay"))
         })?;
@@ -165,74 +208,54 @@ fn settled(root: &Path, order: &Order, waited: &mut Duration) -> Result<folder::
     }
 }
 
-/// Takes down what an `_index.md` says of its folder.
-fn describe(folder: &mut Folder, found: &Found, config: &Config) {
-    let path = &found.path;
-    let (section, problems) = match folder::read(found) {
-        Ok((bytes, _)) => article::section(Source { path, bytes }, &config.dialect),
-        Err(problem) => (
-            Section {
-                draft: true,
-                ..Section::default()
-            },
-            vec![problem],
-        ),
-    };
-    folder.problems.extend(problems);
-    folder
-        .sections
-        .insert(location::folder(path).to_owned(), section);
-}
-
-impl Folder {
-    /// An article that names no language is written in its folder's.
-    fn lend_language(&self, article: &mut Article) {
-        if article.language.is_none() {
-            let around = self.around(&article.path);
-            let mut languages = around.filter_map(|section| section.language.clone());
-            article.language = languages.next();
-        }
-    }
-
-    /// What is said of the folders around a path, the innermost first.
-    fn around<'f>(&'f self, path: &'f str) -> impl Iterator<Item = &'f Section> {
-        let folders = std::iter::successors(Some(location::folder(path)), |folder| {
-            (!folder.is_empty()).then(|| location::folder(folder))
-        });
-        folders.filter_map(|folder| self.sections.get(folder))
-    }
-}
-
 struct Parsed {
-    path: String,
-    modified: DateTime<Utc>,
-    draft: bool,
+    row: Row,
+    section: Option<Section>,
     /// Whether what was read is what the scan saw.
     as_seen: bool,
-    outcome: Outcome,
-    problems: Vec<Problem>,
 }
 
-fn parse(found: &Found, config: &Config) -> Parsed {
-    let mut as_seen = true;
-    let (outcome, problems) = match folder::read(found) {
-        Ok((bytes, stamp)) => {
-            as_seen = stamp == found.stamp;
-            let path = &found.path;
-            let parsed = silenced(|| article::parse(Source { path, bytes }, &config.dialect));
-            // a fault of ours in one file must not take the others along
-            parsed.unwrap_or_else(|cause| (Outcome::Broken, vec![fault(path, &cause)]))
+fn parse(found: &Found, config: &Config, order: &Order) -> Parsed {
+    let path = &found.path;
+    let mut row = Row::new(path, found.class, found.stamp, found.draft);
+    let (mut as_seen, mut section) = (true, None);
+    if found.class != Class::Asset {
+        // what was written a moment ago may be written again within the same tick of the file system's clock
+        let age = folder::age(found.stamp.ctime, (order.clock)());
+        row.trusted = age.is_none_or(|age| age > folder::QUIET);
+        match folder::read(found) {
+            Ok((bytes, stamp)) => {
+                as_seen = stamp == found.stamp;
+                let source = Source { path, bytes };
+                if found.class == Class::Section {
+                    let (said, notes) = article::section(source, &config.dialect);
+                    section = Some(said);
+                    row = row.with(Reading::Other, None, &notes);
+                } else {
+                    // a fault of ours in one file must not take the others along
+                    let parsed = silenced(|| article::parse(source, &config.dialect));
+                    let (outcome, notes) = parsed
+                        .unwrap_or_else(|cause| (Outcome::Broken, vec![fault(path, &cause)]));
+                    row = match outcome {
+                        Outcome::Article(article) => row.with(Reading::Whole, Some(&article), &notes),
+                        Outcome::Broken | Outcome::Empty => row.with(Reading::Broken, None, &notes),
+                        Outcome::Other => row.with(Reading::Other, None, &notes),
+                    };
+                }
+            }
+            Err(problem) => {
+                // what is in the way may go without a trace in the stamp
+                row.trusted = false;
+                if found.class == Class::Section {
+                    section = Some(Section { draft: true, ..Section::default() });
+                    row = row.with(Reading::Other, None, &[problem]);
+                } else {
+                    row = row.with(Reading::Broken, None, &[problem]);
+                }
+            }
         }
-        Err(problem) => (Outcome::Broken, vec![problem]),
-    };
-    Parsed {
-        modified: found.stamp.modified(),
-        path: found.path.clone(),
-        draft: found.draft,
-        as_seen,
-        outcome,
-        problems,
     }
+    Parsed { row, section, as_seen }
 }
 
 /// What the author is told where we fail.
@@ -241,64 +264,64 @@ pub(super) fn fault(path: &str, cause: &str) -> Problem {
         .remedy("please report this with the file; try to write it in a simpler way until then")
 }
 
-fn take(folder: &mut Folder, parsed: Parsed, config: &Config, state: &State) {
-    let Parsed {
-        path,
-        modified,
-        draft,
-        outcome,
-        problems,
-        ..
-    } = parsed;
-    folder.problems.extend(problems);
-    match outcome {
-        Outcome::Other => folder.redirects.push(path),
-        Outcome::Article(mut article) => {
-            folder.lend_language(&mut article);
-            let why = if article.visibility == Visibility::Draft {
-                Some(article.why.clone().unwrap_or_default())
-            } else if draft {
-                Some("lies in a folder `_drafts`".to_owned())
-            } else if folder.around(&path).any(|section| section.draft) {
-                Some("the `_index.md` of its folder is a draft".to_owned())
-            } else {
-                None
-            };
-            folder.present.insert(path);
-            match why {
-                Some(why) => folder.hidden.push(Hidden {
-                    article: *article,
-                    why,
-                }),
-                None => folder.candidates.push(Candidate {
-                    article: *article,
-                    modified,
-                }),
-            }
-        }
-        Outcome::Broken | Outcome::Empty => {
-            folder.present.insert(path.clone());
-            fall_back(folder, Lost { path, modified }, config, state);
-        }
+/// What an article is to the ledger.
+pub(super) enum Offer {
+    /// For the public, if its dates allow.
+    Candidate(Box<Candidate>),
+    /// Kept back by its author: why.
+    Hidden(String),
+    /// It cannot be understood, and no earlier version of it is in the state folder.
+    Lost,
+    /// None.
+    No,
+}
+
+/// What the row of a file offers that is whole.
+pub(super) fn offer(catalogue: &Catalogue, number: Number, config: &Config) -> Offer {
+    let Some(row) = catalogue.row(number).filter(|row| row.is_article()) else {
+        return Offer::No;
+    };
+    let Some(article) = catalogue.article(number) else {
+        return Offer::No;
+    };
+    if article.visibility == Visibility::Draft {
+        Offer::Hidden(article.why.unwrap_or_default())
+    } else if row.draft {
+        Offer::Hidden("lies in a folder `_drafts`".to_owned())
+    } else if catalogue.around(&row.path).any(|section| section.draft) {
+        Offer::Hidden("the `_index.md` of its folder is a draft".to_owned())
+    } else {
+        let candidate = Candidate::new(&article, row.stamp.modified(), &config.site);
+        Offer::Candidate(Box::new(candidate))
     }
 }
 
-/// The last good version of an article whose file cannot be understood.
-pub(super) fn fall_back(folder: &mut Folder, lost: Lost, config: &Config, state: &State) {
-    if folder.around(&lost.path).any(|section| section.draft) {
-        return;
+/// What the row of a file offers that cannot be understood: an earlier version of it stands in for it.
+pub(super) fn fall_back(
+    catalogue: &mut Catalogue,
+    number: Number,
+    config: &Config,
+    state: &State,
+    order: &Order,
+    problems: &mut Vec<Problem>,
+) -> Offer {
+    let Some(row) = catalogue.row(number) else {
+        return Offer::No;
+    };
+    let path = row.path.to_string();
+    let modified = if row.stamp.inode == 0 { order.now } else { row.stamp.modified() };
+    if catalogue.around(&path).any(|section| section.draft) {
+        return Offer::No;
     }
-    let kept = state.good(&config.state(), &lost.path);
-    match kept.and_then(|bytes| again(&lost.path, bytes, config)) {
-        Some(mut article) => {
-            folder.lend_language(&mut article);
-            folder.problems.push(still_published(&lost.path));
-            folder.candidates.push(Candidate {
-                article,
-                modified: lost.modified,
-            });
-        }
-        None => folder.lost.push(lost),
+    let kept = state.good(&config.state(), &path);
+    let Some(article) = kept.and_then(|bytes| again(&path, bytes, config)) else {
+        return Offer::Lost;
+    };
+    problems.push(still_published(&path));
+    catalogue.stand_in(number, Some(article));
+    match catalogue.article(number) {
+        Some(article) => Offer::Candidate(Box::new(Candidate::new(&article, modified, &config.site))),
+        None => Offer::No,
     }
 }
 
@@ -316,4 +339,42 @@ pub(super) fn still_published(path: &str) -> Problem {
         "subscribers keep the last good version of this article",
     )
     .remedy("mend the file, or delete it to withdraw the article")
+}
+
+/// Where the file of a row lies.
+pub(super) fn place(config: &Config, catalogue: &Catalogue, path: &str) -> PathBuf {
+    match catalogue.places.get(path) {
+        Some(place) => place.clone(),
+        None => config.articles.join(path),
+    }
+}
+
+/// An article with its text, read again.
+pub(super) fn whole(config: &Config, catalogue: &Catalogue, state: &State, number: Number) -> Option<Article> {
+    let known = catalogue.article(number)?;
+    let row = catalogue.row(number)?;
+    if row.reading == Reading::Broken {
+        return Some(known);
+    }
+    let found = Found {
+        path: known.path.clone(),
+        place: place(config, catalogue, &known.path),
+        class: row.class,
+        draft: row.draft,
+        stamp: row.stamp,
+    };
+    let path = &found.path;
+    let parsed = folder::read(&found).ok().and_then(|(bytes, _)| again(path, bytes, config));
+    let is_same = |article: &Article| article.digest == known.digest;
+    // whoever writes it right now is read in the next turn
+    let mut article = match parsed {
+        Some(article) if is_same(&article) => article,
+        parsed => {
+            let good = state.good(&config.state(), path);
+            let good = good.and_then(|bytes| again(path, bytes, config));
+            good.filter(is_same).or(parsed)?
+        }
+    };
+    catalogue.lend_language(&mut article);
+    Some(article)
 }

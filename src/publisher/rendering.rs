@@ -1,14 +1,16 @@
 //! From a catalogue to documents: fragments, feeds, pages, and the assets that they show.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use anyhow::anyhow;
 use chrono::{DateTime, SubsecRound, Utc};
 use rayon::prelude::*;
 
-use super::read::Folder;
-use super::{Catalogue, Config, Edition, Ledger, Progress};
+use super::desk::{Desk, Shown};
+use super::{Catalogue, Config, Disk, Edition, Ledger, Manifest, Progress};
 use crate::article::markdown::silenced;
+use crate::catalogue::{Entry, Number, Reading};
 use crate::edition::{Body, Document, Kind};
 use crate::feed::{self, By, Channel, Feed, FeedSpec, Filter, Item, Terms};
 use crate::fragment::{self, Fragment};
@@ -16,6 +18,7 @@ use crate::ledger::{FeedRecord, Minted};
 use crate::link::PAGES;
 use crate::problem::Problem;
 use crate::render::{self, opml};
+use crate::state::State;
 use crate::{page, site::Site};
 
 /// What a catalogue becomes.
@@ -24,7 +27,9 @@ pub(super) struct Rendering {
     /// Feeds whose record is new or changed.
     pub(super) feeds: Vec<FeedRecord>,
     /// The entries that some document shows.
-    pub(super) shown: BTreeSet<usize>,
+    pub(super) shown: BTreeSet<Number>,
+    /// The sources of those that were rendered in this turn, by path.
+    pub(super) sources: BTreeMap<String, String>,
     /// The routes of all feeds that there are to be.
     pub(super) wanted: BTreeSet<String>,
     /// The next instant at which an entry becomes too old for a feed.
@@ -33,71 +38,182 @@ pub(super) struct Rendering {
     pub(super) notes: Vec<Problem>,
 }
 
-/// Renders everything.
-pub(super) fn render(
-    config: &Config,
-    catalogue: &Catalogue,
-    folder: &Folder,
-    ledger: &Ledger,
-    now: DateTime<Utc>,
-    progress: &dyn Progress,
-) -> anyhow::Result<Rendering> {
-    let site = &with_icon(config, folder);
-    let wanted = wanted(config, catalogue, folder, ledger, now);
-    let mut shown: BTreeSet<usize> = wanted
+/// What a rendering is made from.
+pub(super) struct Studio<'a> {
+    pub(super) config: &'a Config,
+    pub(super) ledger: &'a Ledger,
+    pub(super) state: &'a State,
+    pub(super) disk: &'a Disk,
+    pub(super) manifest: Option<&'a Manifest>,
+    /// Whether everything that was published is looked at, though nothing was heard of it.
+    pub(super) thorough: bool,
+    pub(super) now: DateTime<Utc>,
+    pub(super) progress: &'a dyn Progress,
+}
+
+impl Studio<'_> {
+    /// A document that is as it was when it was published last; `None` if it must be made.
+    fn kept(&self, route: &str) -> Option<Document> {
+        let published = self.manifest?.documents.get(route)?;
+        let is_feed = published.kind.has_siblings();
+        let lies_well = !(self.thorough || is_feed) || self.disk.lies_well(route, published);
+        lies_well.then(|| Document {
+            route: route.to_owned(),
+            kind: published.kind,
+            body: Body::Kept,
+        })
+    }
+}
+
+/// Renders what is not as it was.
+pub(super) fn render(studio: &Studio<'_>, desk: &mut Desk) -> anyhow::Result<Rendering> {
+    let Studio { config, now, .. } = *studio;
+    let site = &with_icon(config, &desk.catalogue);
+    let wanted = wanted(config, &desk.catalogue, studio.ledger, now);
+    let mut shown: BTreeSet<Number> = wanted
         .iter()
         .flat_map(|wanted| &wanted.selected)
         .copied()
         .collect();
-    shown.extend(
-        (0..catalogue.entries().len()).filter(|index| catalogue.entries()[*index].page.is_some()),
-    );
-    let mut notes = Vec::new();
-    let fragments = fragments(&shown, catalogue, site, folder, progress, &mut notes);
+    let pages = pages(&desk.catalogue, site);
+    shown.extend(pages.iter().map(|(number, _)| *number));
     let mut rendering = Rendering {
         edition: Edition::default(),
         feeds: Vec::new(),
         shown,
+        sources: BTreeMap::new(),
         next: None,
         wanted: BTreeSet::new(),
-        notes,
+        notes: Vec::new(),
     };
+    let mut looks = looks(&rendering.shown, desk, site);
     let channels: Vec<Channel> = wanted
         .iter()
         .map(|wanted| Channel::new(site, &wanted.spec))
         .collect();
-    let feeds: Vec<(Feed, Option<FeedRecord>)> = wanted
+    let mut stale = BTreeSet::new();
+    let mut kept: Vec<Option<Vec<Document>>> = Vec::with_capacity(wanted.len());
+    for (wanted, channel) in wanted.iter().zip(&channels) {
+        let before = desk.feeds.get(&wanted.spec.name);
+        let is_same = before.is_some() && wanted.made_of(channel, &looks, studio.ledger) == before.copied();
+        let routes = wanted.spec.formats.iter().map(|kind| wanted.spec.route(*kind));
+        let documents = is_same.then(|| routes.map(|route| studio.kept(&route)).collect()).flatten();
+        if documents.is_none() {
+            stale.extend(&wanted.selected);
+        }
+        kept.push(documents);
+    }
+    let leaf = page::made_of(site, &channels[..config.specs.len()]);
+    let mut kept_pages = BTreeMap::new();
+    for (number, page) in &pages {
+        let path = desk.catalogue.row(*number).map_or("", |row| &row.path);
+        let before = desk.shown.get(path).and_then(|shown| shown.page);
+        let made_of = looks.get(number).map(|look| look ^ leaf);
+        let is_same = before.is_some() && made_of == before;
+        match is_same.then(|| studio.kept(&page::route(page))).flatten() {
+            Some(document) => {
+                kept_pages.insert(*number, document);
+            }
+            None => {
+                stale.insert(*number);
+            }
+        }
+    }
+    let fragments = fragments(&stale, studio, desk, site, &mut looks, &mut rendering);
+    let feeds: Vec<Option<(Feed, Option<FeedRecord>)>> = wanted
         .par_iter()
         .zip(&channels)
-        .map(|(wanted, channel)| feed(wanted, channel, &fragments, site, ledger, now))
+        .zip(&kept)
+        .map(|((wanted, channel), kept)| {
+            let is_stale = kept.is_none();
+            is_stale.then(|| feed(wanted, channel, &fragments, site, studio.ledger, now))
+        })
         .collect();
-    let documents = feeds.par_iter().map(|(feed, _)| render::documents(feed));
+    let documents = feeds.par_iter().flatten();
+    let documents = documents.map(|(feed, _)| render::documents(feed));
     let documents: Result<Vec<Vec<Document>>, String> = documents.collect();
-    for document in documents
-        .map_err(|error| anyhow!("cannot write {error}"))?
-        .into_iter()
-        .flatten()
-    {
+    let documents = documents.map_err(|error| anyhow!("cannot write {error}"))?;
+    for document in documents.into_iter().chain(kept.into_iter().flatten()).flatten() {
         rendering.wanted.insert(document.route.clone());
         rendering.put(document);
     }
-    for (wanted, (_, record)) in wanted.iter().zip(feeds) {
-        rendering.feeds.extend(record);
-        rendering.next = feed::next_ageing(catalogue, &wanted.selected, &wanted.spec)
+    let names: BTreeSet<&str> = wanted.iter().map(|wanted| wanted.spec.name.as_str()).collect();
+    desk.feeds.retain(|name, _| names.contains(name.as_str()));
+    for ((wanted, channel), made) in wanted.iter().zip(&channels).zip(feeds) {
+        if let Some((_, record)) = made {
+            let known = record.as_ref().or(studio.ledger.feed(&wanted.spec.name));
+            let made_of = known.and_then(|record| wanted.made_of_all(channel, &looks, record));
+            match made_of {
+                Some(made_of) => desk.feeds.insert(wanted.spec.name.clone(), made_of),
+                None => desk.feeds.remove(&wanted.spec.name),
+            };
+            rendering.feeds.extend(record);
+        }
+        rendering.next = feed::next_ageing(&desk.catalogue, &wanted.selected, &wanted.spec)
             .into_iter()
             .chain(rendering.next)
             .min();
     }
     rendering.put(opml::write(&site.title, &channels)?);
     if site.permalink.is_none() {
-        rendering.pages(catalogue, &fragments, site, &channels[..config.specs.len()]);
-        rendering.assets(config, &fragments, folder);
+        rendering.pages(&pages, kept_pages, desk, &fragments, &looks, leaf, site, &channels[..config.specs.len()]);
+        rendering.assets(studio, desk);
     }
-    rendering.edition.moved = moved(catalogue, site, &rendering.edition);
-    for (_, fragment) in fragments {
-        rendering.notes.extend(fragment.problems);
+    rendering.edition.moved = moved(&desk.catalogue, site, &rendering.edition);
+    let paths: BTreeSet<&str> = rendering.shown.iter().filter_map(|number| Some(&*desk.catalogue.row(*number)?.path)).collect();
+    let leaving = desk.shown.keys().filter(|path| !paths.contains(path.as_str()));
+    desk.unshown.extend(leaving.cloned().collect::<Vec<_>>());
+    desk.shown.retain(|path, _| paths.contains(path.as_str()));
+    for shown in desk.shown.values() {
+        if !shown.notes.is_empty() {
+            let notes: Vec<Problem> = serde_json::from_str(&shown.notes).unwrap_or_default();
+            rendering.notes.extend(notes);
+        }
     }
     Ok(rendering)
+}
+
+/// The articles that have a page of ours.
+fn pages(catalogue: &Catalogue, site: &Site) -> Vec<(Number, String)> {
+    if site.permalink.is_some() {
+        return Vec::new();
+    }
+    let order = catalogue.order().par_iter();
+    let pages = order.filter_map(|number| {
+        let page = catalogue.row(*number)?.public()?.page?;
+        Some((*number, page))
+    });
+    pages.collect()
+}
+
+/// The version of all that a rendering is made of, where it is known without rendering.
+type Looks = HashMap<Number, u64>;
+
+fn looks(shown: &BTreeSet<Number>, desk: &Desk, site: &Site) -> Looks {
+    let looks = shown.par_iter().filter_map(|number| {
+        let row = desk.catalogue.row(*number)?;
+        let before = desk.shown.get(&*row.path)?;
+        let is_same = before.version == desk.catalogue.version(*number);
+        let mut asked = before.asked.iter();
+        let holds = is_same && asked.all(|(asked, answer)| asked.answer(&desk.catalogue, site) == *answer);
+        holds.then(|| (*number, look(before)))
+    });
+    looks.collect()
+}
+
+fn look(shown: &Shown) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&shown.version.to_le_bytes());
+    for (_, answer) in &shown.asked {
+        hasher.update(&answer.to_le_bytes());
+    }
+    short(&hasher)
+}
+
+/// The first 64 bits of a hash.
+pub(super) fn short(hasher: &blake3::Hasher) -> u64 {
+    let bytes: [u8; 8] = hasher.finalize().as_bytes()[..8].try_into().unwrap_or_default();
+    u64::from_le_bytes(bytes)
 }
 
 impl Rendering {
@@ -109,35 +225,49 @@ impl Rendering {
 
     fn pages(
         &mut self,
-        catalogue: &Catalogue,
+        pages: &[(Number, String)],
+        kept: BTreeMap<Number, Document>,
+        desk: &mut Desk,
         fragments: &Fragments,
+        looks: &Looks,
+        leaf: u64,
         site: &Site,
         channels: &[Channel],
     ) {
-        let pages: Vec<Document> = fragments
-            .par_iter()
-            .filter_map(|(index, fragment)| {
-                let page = catalogue.entries()[*index].page.as_deref()?;
-                Some(page::article(page, &fragment.item, site, channels))
+        let stale = pages.par_iter().filter(|(number, _)| !kept.contains_key(number));
+        let made: Vec<(Number, Document)> = stale
+            .filter_map(|(number, page)| {
+                let fragment = fragments.get(number)?;
+                Some((*number, page::article(page, &fragment.item, site, channels)))
             })
             .collect();
-        if !pages.is_empty() {
+        if !made.is_empty() || !kept.is_empty() {
             self.put(page::style());
         }
-        pages.into_iter().for_each(|page| self.put(page));
+        for (number, page) in made {
+            let path = desk.catalogue.row(number).map_or("", |row| &row.path);
+            if let Some(shown) = desk.shown.get_mut(path) {
+                shown.page = looks.get(&number).map(|look| look ^ leaf);
+                shown.is_new = true;
+            }
+            self.put(page);
+        }
+        kept.into_values().for_each(|page| self.put(page));
     }
 
     /// An asset is public if, and only if, something published refers to it.
-    fn assets(&mut self, config: &Config, fragments: &Fragments, folder: &Folder) {
-        let icon = config.icon_asset.iter();
-        for path in fragments
-            .values()
-            .flat_map(|fragment| &fragment.assets)
-            .chain(icon)
-        {
-            let Some(place) = folder.places.get(path) else {
+    fn assets(&mut self, studio: &Studio<'_>, desk: &mut Desk) {
+        let config = studio.config;
+        let numbers = self.shown.iter();
+        let shown = numbers.filter_map(|number| desk.shown.get(&*desk.catalogue.row(*number)?.path));
+        let assets = shown.flat_map(|shown| &shown.assets).chain(&config.icon_asset);
+        let assets: BTreeSet<String> = assets.cloned().collect();
+        let mut published = BTreeMap::new();
+        for path in assets {
+            let Some(stamp) = desk.catalogue.asset(&path) else {
                 continue;
             };
+            let place = super::read::place(config, &desk.catalogue, &path);
             let route = format!("{PAGES}{path}");
             let inside = format!("{route}/");
             let taken = self
@@ -158,80 +288,167 @@ impl Rendering {
                     Problem::error(path, what)
                         .remedy("rename the file, or give the article a `slug`"),
                 );
-            } else if let Err(error) = std::fs::File::open(place) {
+                continue;
+            }
+            let is_same = desk.assets.get(&path) == Some(&stamp);
+            if let Some(kept) = is_same.then(|| studio.kept(&route)).flatten() {
+                self.put(kept);
+            } else if let Err(error) = std::fs::File::open(&place) {
                 let what = format!("cannot be read: {error}");
                 let remedy =
                     "give the user of tidings the right to read it; pages miss it until then";
                 self.notes.push(Problem::error(path, what).remedy(remedy));
+                continue;
             } else {
                 self.put(Document {
                     route,
                     kind: Kind::Asset,
-                    body: Body::File(place.clone()),
+                    body: Body::File(place),
                 });
             }
+            published.insert(path, stamp);
         }
+        desk.assets = published;
     }
 }
 
-type Fragments = BTreeMap<usize, Fragment>;
+type Fragments = BTreeMap<Number, Arc<Fragment>>;
 
+/// The renderings of these, made where they are not known.
 fn fragments(
-    shown: &BTreeSet<usize>,
-    catalogue: &Catalogue,
+    stale: &BTreeSet<Number>,
+    studio: &Studio<'_>,
+    desk: &mut Desk,
     site: &Site,
-    folder: &Folder,
-    progress: &dyn Progress,
-    notes: &mut Vec<Problem>,
+    looks: &mut Looks,
+    rendering: &mut Rendering,
 ) -> Fragments {
-    let wanted: BTreeSet<String> = shown
+    let catalogue = &desk.catalogue;
+    let mut fragments = Fragments::new();
+    let mut missing = Vec::new();
+    for number in stale {
+        let known = desk.fragments.get(number);
+        match known.filter(|(look, _)| looks.get(number) == Some(look)) {
+            Some((_, fragment)) => {
+                fragments.insert(*number, Arc::clone(fragment));
+            }
+            None => missing.push(*number),
+        }
+    }
+    studio.progress.stage("rendering", missing.len());
+    let rendered: Vec<(Number, Rendered)> = missing
         .par_iter()
-        .flat_map_iter(|index| fragment::media_files(*index, catalogue, site, &folder.assets))
-        .collect();
-    let media = wanted.into_par_iter().filter_map(|path| {
-        let media = crate::folder::media(folder.places.get(&path)?);
-        Some((path, media))
-    });
-    let media = media.collect();
-    progress.stage("rendering", shown.len());
-    let rendered: Vec<(usize, Result<Fragment, String>)> = shown
-        .par_iter()
-        .map(|index| {
-            let render = || fragment::render(*index, catalogue, site, &folder.assets, &media);
-            let fragment = silenced(render);
-            progress.step();
-            (*index, fragment)
+        .map(|number| {
+            let rendered = one(*number, studio, catalogue, site);
+            studio.progress.step();
+            (*number, rendered)
         })
         .collect();
-    let mut fragments = Fragments::new();
-    for (index, fragment) in rendered {
-        match fragment {
-            Ok(fragment) => {
-                fragments.insert(index, fragment);
+    for (number, rendered) in rendered {
+        let path = desk.catalogue.row(number).map(|row| row.path.to_string());
+        let path = path.unwrap_or_default();
+        match rendered {
+            Rendered::Whole(made) => {
+                let (fragment, shown, source) = *made;
+                let look = look(&shown);
+                looks.insert(number, look);
+                rendering.sources.extend(source.map(|source| (path.clone(), source)));
+                desk.shown.insert(path, shown);
+                let fragment = Arc::new(fragment);
+                if desk.stays {
+                    desk.fragments.insert(number, (look, Arc::clone(&fragment)));
+                }
+                fragments.insert(number, fragment);
             }
-            // a fault of ours in one article must not take the others along
-            Err(cause) => {
-                let path = &catalogue.entries()[index].article.path;
-                notes.push(super::read::fault(path, &cause));
+            Rendered::Not(problem) => {
+                looks.remove(&number);
+                desk.shown.remove(&path);
+                desk.unshown.push(path);
+                rendering.notes.push(problem);
             }
         }
     }
+    desk.fragments.retain(|number, _| rendering.shown.contains(number));
     fragments
+}
+
+enum Rendered {
+    /// With what it is made of, and with its source, if that is its file.
+    Whole(Box<(Fragment, Shown, Option<String>)>),
+    Not(Problem),
+}
+
+fn one(number: Number, studio: &Studio<'_>, catalogue: &Catalogue, site: &Site) -> Rendered {
+    let row = catalogue.row(number);
+    let path = row.map_or("", |row| &row.path);
+    let whole = super::read::whole(studio.config, catalogue, studio.state, number);
+    let entry = whole.and_then(|article| {
+        let public = row?.public()?;
+        Some(Entry::new(&public, article))
+    });
+    let Some(entry) = entry else {
+        let problem = Problem::warning(path, "is there no longer, or is being written");
+        return Rendered::Not(problem.remedy("the next run reads it"));
+    };
+    let wanted = fragment::media_files(&entry.article, catalogue, site);
+    let media = wanted.into_iter().filter_map(|path| {
+        let media = crate::folder::media(&super::read::place(studio.config, catalogue, &path));
+        Some((path, media))
+    });
+    let media = media.collect();
+    // a fault of ours in one article must not take the others along
+    match silenced(|| fragment::render(&entry, catalogue, site, &media)) {
+        Ok(fragment) => {
+            let asked = fragment.asked.iter().map(|asked| (asked.clone(), asked.answer(catalogue, site)));
+            let notes = if fragment.problems.is_empty() {
+                String::new()
+            } else {
+                serde_json::to_string(&fragment.problems).unwrap_or_default()
+            };
+            let shown = Shown {
+                version: catalogue.version(number),
+                asked: asked.collect(),
+                assets: fragment.assets.clone(),
+                notes,
+                page: None,
+                is_new: true,
+            };
+            let is_file = row.is_some_and(|row| row.reading == Reading::Whole);
+            let source = is_file.then_some(entry.article.body.file);
+            Rendered::Whole(Box::new((fragment, shown, source)))
+        }
+        Err(cause) => Rendered::Not(super::read::fault(path, &cause)),
+    }
 }
 
 /// A feed that there is to be, with the entries that it may show.
 struct Wanted {
     spec: FeedSpec,
-    selected: Vec<usize>,
+    selected: Vec<Number>,
     /// The term that it is of.
     of: Option<String>,
+}
+
+impl Wanted {
+    /// The version of all that its documents are made of, if that is known.
+    fn made_of(&self, channel: &Channel, looks: &Looks, ledger: &Ledger) -> Option<u64> {
+        self.made_of_all(channel, looks, ledger.feed(&self.spec.name)?)
+    }
+
+    fn made_of_all(&self, channel: &Channel, looks: &Looks, record: &FeedRecord) -> Option<u64> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(format!("{:?}{:?}{channel:?}{record:?}", self.spec, self.of).as_bytes());
+        for number in &self.selected {
+            hasher.update(&looks.get(number)?.to_le_bytes());
+        }
+        Some(short(&hasher))
+    }
 }
 
 /// The feeds of the configuration, and one of each term by which articles are sorted.
 fn wanted(
     config: &Config,
     catalogue: &Catalogue,
-    folder: &Folder,
     ledger: &Ledger,
     now: DateTime<Utc>,
 ) -> Vec<Wanted> {
@@ -250,7 +467,7 @@ fn wanted(
     };
     for by in &config.by {
         for topic in feed::topics(*by, catalogue, ledger, site) {
-            let section = folder
+            let section = catalogue
                 .sections
                 .get(&topic.term)
                 .filter(|_| *by == By::Section);
@@ -276,12 +493,12 @@ fn wanted(
 }
 
 /// The site with its icon's URL, if the icon is a file of the folder.
-fn with_icon(config: &Config, folder: &Folder) -> Site {
+fn with_icon(config: &Config, catalogue: &Catalogue) -> Site {
     let mut site = config.site.clone();
     if let Some(icon) = config
         .icon_asset
         .as_ref()
-        .filter(|icon| folder.assets.contains_key(*icon))
+        .filter(|icon| catalogue.asset(icon).is_some())
     {
         site.icon = Some(site.url(&format!("{PAGES}{icon}")));
     }
@@ -373,8 +590,8 @@ fn feed_record(
 /// The old addresses of articles, as far as they are below the base URL and nothing else is there.
 fn moved(catalogue: &Catalogue, site: &Site, edition: &Edition) -> BTreeMap<String, String> {
     let mut moved = BTreeMap::new();
-    for (index, entry) in catalogue.entries().iter().enumerate() {
-        let link = catalogue.link(index);
+    for entry in catalogue.aliased().filter_map(|number| catalogue.entry(number)) {
+        let link = crate::link::of(&entry, site);
         let aliases = entry.article.aliases.iter();
         for route in aliases.filter_map(|alias| crate::link::route_of(alias, site)) {
             let page = format!("{}/index.html", route.trim_end_matches('/'));
@@ -384,7 +601,7 @@ fn moved(catalogue: &Catalogue, site: &Site, edition: &Edition) -> BTreeMap<Stri
                 .any(|route| edition.documents.contains_key(*route));
             if !is_own && !taken && !route.is_empty() {
                 // of two articles with one old address the newest has it
-                moved.entry(route).or_insert_with(|| link.to_owned());
+                moved.entry(route).or_insert_with(|| link.clone());
             }
         }
     }

@@ -1,14 +1,14 @@
 //! Every file of the folder as it is understood, and why it is, or is not, where readers see it. Writes nothing.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 
 use super::books::Books;
-use super::read::{self, Folder, Hidden};
+use super::desk::Desk;
+use super::meeting::{Met, observe};
+use super::read::{self, Offer};
 use super::{Catalogue, Config, Halt, Order, Problem, Progress};
 use crate::article::Article;
-use crate::catalogue::Entry;
+use crate::catalogue::{Class, Entry, Number, Reading, Row, Standing};
 use crate::problem::Level;
 use crate::state::State as Kept;
 
@@ -92,8 +92,18 @@ pub struct Survey {
     pub catalogue: Catalogue,
     /// What the author should know, with paths inside the folder.
     pub problems: Vec<Problem>,
-    /// Every file that is no article: path → length in bytes.
-    pub assets: crate::link::Assets,
+    /// What the last run left.
+    state: Kept,
+}
+
+impl Survey {
+    /// A public article with its text.
+    #[must_use]
+    pub fn whole(&self, number: Number, config: &Config) -> Option<Entry> {
+        let public = self.catalogue.row(number)?.public()?;
+        let article = read::whole(config, &self.catalogue, &self.state, number)?;
+        Some(Entry::new(&public, article))
+    }
 }
 
 /// Looks at everything as a turn would.
@@ -103,51 +113,61 @@ pub(super) fn survey(
     progress: &dyn Progress,
 ) -> Result<Survey, Halt> {
     let state = Kept::load(&config.state());
-    let mut books = Books::open(config, state.clone())?;
-    let mut folder = read::folder(config, &state, order, progress)?;
-    books.mend(config, &mut folder);
-    let candidates = std::mem::take(&mut folder.candidates);
-    let offered: BTreeMap<String, Article> = candidates
-        .iter()
-        .map(|candidate| (candidate.article.path.clone(), candidate.article.clone()))
-        .collect();
-    let seen = books
-        .ledger
-        .observe(&folder.present, candidates, &config.site, order.now);
-    let catalogue = Catalogue::new(seen.entries, &config.site);
-    let mut problems = std::mem::take(&mut folder.problems);
+    let mut desk = Desk::default();
+    desk.open(config);
+    // everything is to be judged anew, so that all is told
+    desk.is_settled = false;
+    let look = read::look(config, &desk, &state, order, progress)?;
+    let mut books = Books::open(config, &mut desk, state)?;
+    let Met { seen, .. } = observe(config, &mut books, &mut desk, look, order);
+    let catalogue = desk.catalogue;
+    let mut problems = desk.aside.problems;
+    problems.extend(catalogue.notes());
     problems.extend(seen.problems);
     problems.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
-    let mut files: Vec<Listed> = Vec::new();
-    for (index, entry) in catalogue.entries().iter().enumerate() {
-        files.push(public(entry, catalogue.link(index), &problems));
-    }
-    let is_public = |path: &String| catalogue.link_of(path).is_some();
-    for (path, article) in offered.iter().filter(|(path, _)| !is_public(path)) {
-        files.push(withheld(path, article, config, order.now, &problems));
-    }
-    files.extend(
-        std::mem::take(&mut folder.hidden)
-            .into_iter()
-            .map(|hidden| draft(hidden, config)),
-    );
-    files.extend(broken(&folder, &offered, &files, &problems));
-    files.extend(
-        std::mem::take(&mut folder.redirects)
-            .into_iter()
-            .map(|path| Listed {
-                state: State::Redirect,
-                why: "only leads elsewhere".to_owned(),
-                ..bare(path)
-            }),
-    );
+    let rows = catalogue.rows().filter(|(_, row)| row.class == Class::Article);
+    let listed = rows.map(|(number, row)| listed(number, row, &catalogue, config, order.now, &problems));
+    let mut files: Vec<Listed> = listed.collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(Survey {
         files,
         catalogue,
         problems,
-        assets: folder.assets,
+        state: books.state,
     })
+}
+
+fn listed(
+    number: Number,
+    row: &Row,
+    catalogue: &Catalogue,
+    config: &Config,
+    now: DateTime<Utc>,
+    problems: &[Problem],
+) -> Listed {
+    let path = row.path.to_string();
+    if let Some(entry) = catalogue.entry(number) {
+        return public(&entry, &crate::link::of(&entry, &config.site), problems);
+    }
+    let article = catalogue.article(number);
+    match (row.standing, article) {
+        (Standing::Waiting, Some(article)) => withheld(&path, &article, config, now, problems),
+        (_, Some(article)) if row.reading == Reading::Whole => {
+            match read::offer(catalogue, number, config) {
+                Offer::Hidden(why) => draft(article, why, config),
+                _ => bare(path),
+            }
+        }
+        _ if row.reading == Reading::Other => Listed {
+            state: State::Redirect,
+            why: "only leads elsewhere".to_owned(),
+            ..bare(path)
+        },
+        _ => Listed {
+            why: problem(&path, Level::Error, problems).unwrap_or_else(|| "is empty".to_owned()),
+            ..bare(path)
+        },
+    }
 }
 
 fn bare(path: String) -> Listed {
@@ -228,37 +248,16 @@ fn withheld(
     }
 }
 
-fn draft(hidden: Hidden, config: &Config) -> Listed {
+fn draft(article: Article, why: String, config: &Config) -> Listed {
     Listed {
         state: State::Draft,
-        why: hidden.why,
-        title: title(&hidden.article),
-        published: hidden
-            .article
+        why,
+        title: title(&article),
+        published: article
             .published
             .map(|date| date.instant(config.site.zone, 0)),
-        ..bare(hidden.article.path)
+        ..bare(article.path)
     }
-}
-
-/// There, and nothing else.
-fn broken<'f>(
-    folder: &'f Folder,
-    offered: &'f BTreeMap<String, Article>,
-    files: &[Listed],
-    problems: &'f [Problem],
-) -> Vec<Listed> {
-    let known: std::collections::BTreeSet<&str> =
-        files.iter().map(|file| file.path.as_str()).collect();
-    let rest = folder
-        .present
-        .iter()
-        .filter(|path| !offered.contains_key(*path) && !known.contains(path.as_str()));
-    rest.map(|path| Listed {
-        why: problem(path, Level::Error, problems).unwrap_or_else(|| "is empty".to_owned()),
-        ..bare(path.clone())
-    })
-    .collect()
 }
 
 fn problem(path: &str, level: Level, problems: &[Problem]) -> Option<String> {

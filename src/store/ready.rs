@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
@@ -36,6 +36,12 @@ pub struct Step<'a> {
 }
 
 impl Step<'_> {
+    /// Whether it is what it was, and nobody looked further.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        matches!(self.document.body, Body::Kept)
+    }
+
     /// Whether the file on disk has these bytes.
     #[must_use]
     pub fn is_on_disk(&self) -> bool {
@@ -95,8 +101,19 @@ pub(super) fn step<'a>(
     previous: Option<&Manifest>,
     now: DateTime<Utc>,
 ) -> Result<Step<'a>> {
-    let (hash, size) = fingerprint(&document.body)?;
     let before = previous.and_then(|manifest| manifest.documents.get(&document.route));
+    let (hash, size) = match (&document.body, before) {
+        (Body::Kept, Some(before)) => {
+            return Ok(Step {
+                document,
+                published: before.clone(),
+                encoded: Vec::new(),
+                place,
+                lies: Lies::Well,
+            });
+        }
+        (body, _) => fingerprint(body)?,
+    };
     let current = before.filter(|before| before.hash == hash);
     let last_modified = match (current, before) {
         (Some(current), _) => current.last_modified,
@@ -135,7 +152,17 @@ fn fingerprint(body: &Body) -> Result<(String, u64)> {
             .with_context(failed)?;
             Ok((hasher.finalize().to_hex().to_string(), size))
         }
+        Body::Kept => bail!("a document is kept that never was published"),
     }
+}
+
+/// Whether a file is there that has the size and the date of these bytes.
+pub(super) fn is_dated(place: &Path, published: &Published) -> bool {
+    let mtime = std::time::SystemTime::from(published.last_modified);
+    fs::symlink_metadata(place).is_ok_and(|meta| {
+        let same_date = meta.modified().is_ok_and(|found| found == mtime);
+        meta.is_file() && meta.len() == published.size && same_date
+    })
 }
 
 /// Size and date tell, if the manifest names these bytes; else they are read (a `git clone` gives every file the time

@@ -1,0 +1,151 @@
+//! The cache, in `.tidings/`: all that was understood of the folder, so that what did not change need not be read again.
+//! It may be lost: then the next run takes longer, and does the same.
+//!
+//! Two files: one with everything, in parts that are checked and understood on all cores, and one to which each run appends
+//! what changed. What is damaged, or of another version of the program, counts for nothing.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use rayon::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::store::durable;
+
+const FILE: &str = "cache";
+const LOG: &str = "cache.log";
+/// Changes with the form of what is written.
+const MAGIC: &[u8; 16] = b"tidings cache 01";
+/// So many things are in a part.
+const PART: usize = 2048;
+/// With more bytes than this in its second file, and more than a quarter of the first's, the cache is written anew.
+const LONG: u64 = 1 << 20;
+
+/// What the cache holds: a head, and many things.
+#[derive(Debug)]
+pub struct Cached<H, T> {
+    /// The last head.
+    pub head: H,
+    /// Everything there was when the cache was written, in that order.
+    pub things: Vec<T>,
+    /// What each later run appended to it.
+    pub later: Vec<T>,
+}
+
+/// Reads the cache of a state folder; `None` if there is none that is whole.
+#[must_use]
+pub fn load<H: DeserializeOwned, T: DeserializeOwned + Send>(folder: &Path) -> Option<Cached<H, T>> {
+    let bytes = fs::read(folder.join(FILE)).ok()?;
+    let (magic, rest) = bytes.split_at_checked(MAGIC.len())?;
+    if magic != MAGIC {
+        return None;
+    }
+    let mut parts = parts(rest)?;
+    if parts.is_empty() {
+        return None;
+    }
+    let name = check(parts.remove(0))?.to_vec();
+    let mut head = postcard::from_bytes(check(parts.remove(0))?).ok()?;
+    let things: Option<Vec<Vec<T>>> = parts
+        .par_iter()
+        .map(|part| postcard::from_bytes(check(part)?).ok())
+        .collect();
+    let things = things?.into_iter().flatten().collect();
+    let log = fs::read(folder.join(LOG)).unwrap_or_default();
+    let mut later = Vec::new();
+    // a part that was cut off is the last: what the run before it said is true of what that run left
+    for pair in self::parts(log.strip_prefix(&*name).unwrap_or_default()).unwrap_or_default().chunks(2) {
+        let [first, second] = pair else { break };
+        let understood = || {
+            let head = postcard::from_bytes(check(first)?).ok()?;
+            let things: Vec<T> = postcard::from_bytes(check(second)?).ok()?;
+            Some((head, things))
+        };
+        let Some((newer, things)) = understood() else {
+            return None;
+        };
+        head = newer;
+        later.extend(things);
+    }
+    Some(Cached { head, things, later })
+}
+
+/// Writes the whole cache.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn save<H: Serialize, T: Serialize + Sync>(folder: &Path, head: &H, things: &[&T]) -> Result<()> {
+    let parts: Vec<Vec<u8>> = things.par_chunks(PART).map(pack).collect();
+    let head = pack(head);
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&head);
+    parts.iter().for_each(|part| {
+        hasher.update(&part[..part.len().min(64)]);
+    });
+    let name = hasher.finalize().as_bytes()[..16].to_vec();
+    let mut bytes = MAGIC.to_vec();
+    bytes.reserve(parts.iter().map(|part| part.len() + 16).sum());
+    put_part(&mut bytes, &name);
+    put_part(&mut bytes, &head);
+    for part in parts {
+        put_part(&mut bytes, &part);
+    }
+    let failed = || format!("cannot write the cache in `{}`", folder.display());
+    durable::put_loosely(&folder.join(FILE), &bytes).with_context(failed)?;
+    // what was appended to the old one has another name in front
+    durable::put_loosely(&folder.join(LOG), &name).with_context(failed)
+}
+
+/// Appends to the cache what changed; whether there is one, and it is not better written anew.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn append<H: Serialize, T: Serialize>(folder: &Path, head: &H, things: &[&T]) -> Result<bool> {
+    let (file, log) = (folder.join(FILE), folder.join(LOG));
+    let (Ok(whole), Ok(appended)) = (fs::metadata(&file), fs::metadata(&log)) else {
+        return Ok(false);
+    };
+    if appended.len() > LONG.max(whole.len() / 4) {
+        return Ok(false);
+    }
+    let mut bytes = Vec::new();
+    put_part(&mut bytes, &pack(head));
+    put_part(&mut bytes, &pack(&things));
+    let mut file = fs::OpenOptions::new().append(true).open(&log)?;
+    file.write_all(&bytes)
+        .with_context(|| format!("cannot write `{}`", log.display()))?;
+    Ok(true)
+}
+
+fn pack(value: &(impl Serialize + ?Sized)) -> Vec<u8> {
+    // numbers, flags and strings: nothing in it can fail to be written; what did would not be read again
+    postcard::to_stdvec(value).unwrap_or_default()
+}
+
+/// Length, checksum, bytes.
+fn put_part(bytes: &mut Vec<u8>, part: &[u8]) {
+    bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&blake3::hash(part).as_bytes()[..8]);
+    bytes.extend_from_slice(part);
+}
+
+fn parts(mut bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
+    let mut parts = Vec::new();
+    while !bytes.is_empty() {
+        let (length, rest) = bytes.split_at_checked(8)?;
+        let length = u64::from_le_bytes(length.try_into().ok()?);
+        let (sum, rest) = rest.split_at_checked(8)?;
+        let (part, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+        parts.push((sum, part));
+        bytes = rest;
+    }
+    Some(parts)
+}
+
+fn check<'p>(part: impl std::borrow::Borrow<(&'p [u8], &'p [u8])>) -> Option<&'p [u8]> {
+    let (sum, part) = part.borrow();
+    (&blake3::hash(part).as_bytes()[..8] == *sum).then_some(part)
+}

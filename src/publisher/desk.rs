@@ -1,0 +1,371 @@
+//! What is kept from turn to turn, so that a turn costs what changed: all that was understood of the folder, the ledger,
+//! what was published, and of what that was made.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::books::Kept;
+use super::read::{Aside, Look};
+use super::{Config, Order, Problem, Turn, announce};
+use crate::article::{Section, Stamp};
+use crate::cache;
+use crate::catalogue::{Catalogue, Number, Row};
+use crate::edition::Manifest;
+use crate::fragment::Fragment;
+use crate::link::{Asked, PAGES};
+use crate::state::State;
+use crate::store::{Disk, ManifestStamp};
+
+/// Of what a rendering of an article was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Shown {
+    /// The article's version.
+    pub(super) version: u64,
+    /// What was asked of other files, with the answers.
+    pub(super) asked: Vec<(Asked, u64)>,
+    /// The assets that it shows.
+    pub(super) assets: BTreeSet<String>,
+    /// What the author should know, as JSON.
+    pub(super) notes: String,
+    /// Of what its page was made, if it has one.
+    pub(super) page: Option<u64>,
+    /// Whether the cache does not know it yet.
+    #[serde(skip)]
+    pub(super) is_new: bool,
+}
+
+/// The smaller part of a desk, as it is cached.
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    terms: u64,
+    sections: BTreeMap<String, Section>,
+    places: BTreeMap<String, PathBuf>,
+    files: usize,
+    closed: Vec<String>,
+    broken: BTreeSet<String>,
+    /// As JSON.
+    noticed: String,
+    ledger: Option<Stamp>,
+    manifest: Option<ManifestStamp>,
+    feeds: BTreeMap<String, u64>,
+    assets: BTreeMap<String, Stamp>,
+    turned: Option<DateTime<Utc>>,
+    next: Option<DateTime<Utc>>,
+    problems: String,
+    may_rest: bool,
+}
+
+/// One of many things that are cached.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Thing {
+    Row(Row),
+    /// The path of a file that is gone.
+    Gone(String),
+    /// A path, and what is known of its rendering.
+    Shown(String, Option<Shown>),
+}
+
+/// What a publisher keeps from turn to turn. It may be lost: the next turn takes longer then, and does the same.
+#[derive(Debug, Default)]
+pub struct Desk {
+    /// What the configuration was; another one may understand everything otherwise.
+    pub(super) terms: u64,
+    pub(super) catalogue: Catalogue,
+    pub(super) aside: Aside,
+    /// Whether what is public in the catalogue is so by this very ledger.
+    pub(super) is_settled: bool,
+    pub(super) ledger: Option<Kept>,
+    pub(super) manifest: Option<(ManifestStamp, Manifest)>,
+    /// What the manifest was when the last turn ended.
+    pub(super) manifest_stamp: Option<ManifestStamp>,
+    /// What the file of the ledger was when it was last read or written.
+    pub(super) ledger_stamp: Option<Stamp>,
+    /// Renderings, by the paths of their articles.
+    pub(super) shown: HashMap<String, Shown>,
+    /// The paths of those that are no longer known, since the cache was written.
+    pub(super) unshown: Vec<String>,
+    /// The renderings themselves, each with the version of all that it was made of; only where turns follow each other.
+    pub(super) fragments: HashMap<Number, (u64, Arc<Fragment>)>,
+    /// Of what the documents of each feed were made.
+    pub(super) feeds: BTreeMap<String, u64>,
+    /// The assets that are published, as they were then.
+    pub(super) assets: BTreeMap<String, Stamp>,
+    /// When the last turn was, and when something appears or goes by itself.
+    pub(super) turned: Option<DateTime<Utc>>,
+    pub(super) next: Option<DateTime<Utc>>,
+    /// What the last turn told, as JSON.
+    pub(super) problems: String,
+    /// Whether all that is true as long as nothing changes.
+    pub(super) may_rest: bool,
+    /// Whether the cache is what the desk was before this turn.
+    is_cached: bool,
+    /// Whether this process looked at the whole folder: what it hears from then on is all there is.
+    pub(super) has_walked: bool,
+    /// Whether renderings are kept in memory.
+    pub(super) stays: bool,
+}
+
+/// Of another configuration, or another program, nothing is believed.
+fn terms(config: &Config) -> u64 {
+    let program = std::env::current_exe().ok();
+    let program = program.and_then(|place| crate::folder::stamp_of(&place));
+    let version = env!("CARGO_PKG_VERSION");
+    crate::catalogue::row::hash(&format!("{version} {program:?} {config:?}"))
+}
+
+impl Desk {
+    /// For a process that turns again and again.
+    #[must_use]
+    pub fn that_stays() -> Self {
+        Self {
+            stays: true,
+            ..Self::default()
+        }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        *self = Self {
+            stays: self.stays,
+            ..Self::default()
+        };
+    }
+
+    /// Takes what the cache has, if there is nothing on the desk that is true for this configuration.
+    pub(super) fn open(&mut self, config: &Config) {
+        let terms = terms(config);
+        if self.terms == terms {
+            return;
+        }
+        self.clear();
+        self.terms = terms;
+        let Some(cached) = cache::load::<Head, Thing>(&config.state()) else {
+            return;
+        };
+        if cached.head.terms != terms {
+            return;
+        }
+        let mut rows = Vec::with_capacity(cached.things.len());
+        for thing in cached.things {
+            match thing {
+                Thing::Row(row) => rows.push(row),
+                Thing::Shown(path, Some(shown)) => {
+                    self.shown.insert(path, shown);
+                }
+                Thing::Shown(_, None) | Thing::Gone(_) => {}
+            }
+        }
+        self.catalogue = Catalogue::of(rows);
+        self.replay(cached.later);
+        let head = cached.head;
+        self.catalogue.sections = head.sections;
+        self.catalogue.places = head.places;
+        self.aside = Aside {
+            files: head.files,
+            closed: head.closed,
+            broken: head.broken,
+            problems: serde_json::from_str(&head.noticed).unwrap_or_default(),
+        };
+        (self.is_settled, self.is_cached) = (true, true);
+        self.ledger_stamp = head.ledger;
+        self.manifest_stamp = head.manifest;
+        self.feeds = head.feeds;
+        self.assets = head.assets;
+        self.turned = head.turned;
+        self.next = head.next;
+        self.problems = head.problems;
+        self.may_rest = head.may_rest;
+    }
+
+    /// Takes over what later runs appended.
+    fn replay(&mut self, later: Vec<Thing>) {
+        if later.is_empty() {
+            return;
+        }
+        let mut rows: BTreeMap<String, Option<Row>> = BTreeMap::new();
+        for thing in later {
+            match thing {
+                Thing::Row(row) => {
+                    rows.insert(row.path.to_string(), Some(row));
+                }
+                Thing::Gone(path) => {
+                    rows.insert(path, None);
+                }
+                Thing::Shown(path, Some(shown)) => {
+                    self.shown.insert(path, shown);
+                }
+                Thing::Shown(path, None) => {
+                    self.shown.remove(&path);
+                }
+            }
+        }
+        self.catalogue.replay(rows);
+    }
+
+    /// What was published is another thing than what was made here: nothing of it can be kept.
+    pub(super) fn distrust_all(&mut self) {
+        self.feeds.clear();
+        self.assets.clear();
+        for shown in self.shown.values_mut() {
+            shown.page = None;
+            shown.is_new = true;
+        }
+    }
+
+    /// These documents are to be made again in the next turn.
+    pub(super) fn distrust(&mut self, routes: &BTreeSet<String>) {
+        for route in routes {
+            let folder = route.rsplit_once('/').map_or("", |(folder, _)| folder);
+            self.feeds.remove(folder);
+        }
+        if routes.iter().any(|route| route.starts_with(PAGES)) {
+            for shown in self.shown.values_mut() {
+                shown.page = None;
+                shown.is_new = true;
+            }
+        }
+    }
+
+    /// Whether nothing can be other than it was after the last turn.
+    pub(super) fn is_quiet(&self, config: &Config, look: &Look, now: DateTime<Utc>) -> bool {
+        let is_then = self.turned.is_some_and(|turned| turned <= now);
+        let is_due = self.next.is_some_and(|next| next <= now);
+        if !self.is_settled || !self.may_rest || !look.is_empty(&self.aside) || !is_then || is_due {
+            return false;
+        }
+        let disk = Disk::new(&config.feeds, &config.state());
+        let ledger = crate::folder::stamp_of(&config.ledger);
+        if ledger.is_none() || ledger != self.ledger_stamp || disk.was_interrupted() {
+            return false;
+        }
+        let stamp = disk.stamp();
+        if stamp.is_none() || stamp != self.manifest_stamp {
+            return false;
+        }
+        let known = self.manifest.as_ref().filter(|(known, _)| Some(*known) == stamp);
+        let read;
+        let manifest = match known {
+            Some((_, manifest)) => manifest,
+            None => match disk.manifest(&mut Vec::new()) {
+                Ok(Some(manifest)) => {
+                    read = manifest;
+                    &read
+                }
+                _ => return false,
+            },
+        };
+        let mut documents = manifest.documents.iter();
+        documents.all(|(route, published)| disk.lies_well(route, published))
+    }
+
+    /// The account of a turn that has nothing to do.
+    pub(super) fn rest(&self, config: &Config, state: &State) -> Turn {
+        Disk::new(&config.feeds, &config.state()).tidy();
+        let problems: Vec<Problem> = serde_json::from_str(&self.problems).unwrap_or_default();
+        let news = problems.iter().filter(|problem| state.is_news(problem));
+        Turn {
+            news: news.map(ToString::to_string).collect(),
+            problems,
+            entries: self.catalogue.order().len(),
+            articles: announce::counts(&self.catalogue),
+            next: self.next,
+            ..Turn::default()
+        }
+    }
+
+    /// Takes down how the turn ended, and caches what it found.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub(super) fn close(
+        &mut self,
+        config: &Config,
+        order: &Order,
+        touched: &BTreeSet<Number>,
+        gone: Vec<String>,
+        turn: &Turn,
+    ) -> Result<()> {
+        self.turned = Some(order.now);
+        self.next = turn.next;
+        self.problems = serde_json::to_string(&turn.problems).unwrap_or_default();
+        self.manifest_stamp = self.manifest.as_ref().map(|(stamp, _)| *stamp);
+        if order.dry_run {
+            return Ok(());
+        }
+        let head = Head {
+            terms: self.terms,
+            sections: self.catalogue.sections.clone(),
+            places: self.catalogue.places.clone(),
+            files: self.aside.files,
+            closed: self.aside.closed.clone(),
+            broken: self.aside.broken.clone(),
+            noticed: serde_json::to_string(&self.aside.problems).unwrap_or_default(),
+            ledger: self.ledger_stamp,
+            manifest: self.manifest_stamp,
+            feeds: self.feeds.clone(),
+            assets: self.assets.clone(),
+            turned: self.turned,
+            next: self.next,
+            problems: self.problems.clone(),
+            may_rest: self.may_rest,
+        };
+        let shown = self.shown.iter().filter(|(_, shown)| shown.is_new);
+        let shown = shown.map(|(path, shown)| Thing::Shown(path.clone(), Some(shown.clone())));
+        let unshown = std::mem::take(&mut self.unshown).into_iter();
+        let unshown = unshown.filter(|path| !self.shown.contains_key(path));
+        let rows = touched.iter().filter_map(|number| self.catalogue.row(*number));
+        let few = touched.len() * 8 < self.catalogue.len() || touched.len() < 64;
+        let is_appended = few && self.is_cached && {
+            let things: Vec<Thing> = gone
+                .into_iter()
+                .map(Thing::Gone)
+                .chain(rows.cloned().map(Thing::Row))
+                .chain(shown)
+                .chain(unshown.map(|path| Thing::Shown(path, None)))
+                .collect();
+            let things: Vec<&Thing> = things.iter().collect();
+            cache::append(&config.state(), &head, &things)?
+        };
+        if !is_appended {
+            let rows = self.catalogue.rows().map(|(_, row)| Borrowed::Row(row));
+            let shown = self.shown.iter();
+            let shown = shown.map(|(path, shown)| Borrowed::Shown(path, Some(shown)));
+            let things: Vec<Borrowed<'_>> = rows.chain(shown).collect();
+            let things: Vec<&Borrowed<'_>> = things.iter().collect();
+            cache::save(&config.state(), &head, &things)?;
+        }
+        self.is_cached = true;
+        for shown in self.shown.values_mut() {
+            shown.is_new = false;
+        }
+        Ok(())
+    }
+
+    /// Whether the folder is another one than at the last turn, whatever events said.
+    #[must_use]
+    pub fn is_outdated(&self, config: &Config) -> bool {
+        match crate::folder::scan(&config.articles, &self.catalogue) {
+            Ok(scan) => {
+                !scan.changed.is_empty()
+                    || scan.gone.iter().any(|path| !scan.broken.contains(path))
+                    || scan.broken != self.aside.broken
+                    || scan.closed != self.aside.closed
+            }
+            Err(_) => true,
+        }
+    }
+}
+
+/// A [`Thing`] of which nothing is copied: its variants are in the same order.
+#[derive(Serialize)]
+enum Borrowed<'a> {
+    Row(&'a Row),
+    #[allow(dead_code, reason = "it keeps the order")]
+    Gone(&'a str),
+    Shown(&'a str, Option<&'a Shown>),
+}

@@ -1,0 +1,78 @@
+//! What was found in the folder meets the ledger: what is public now, and under which id.
+
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
+
+use super::books::Books;
+use super::desk::Desk;
+use super::read::{self, Look, Offer};
+use super::{Config, Observation, Order};
+use crate::catalogue::{Number, Reading, Touched};
+
+/// What came of it.
+pub(super) struct Met {
+    pub(super) seen: Observation,
+    /// The rows of which something may be new.
+    pub(super) touched: BTreeSet<Number>,
+    /// The paths of files that are gone.
+    pub(super) gone: Vec<String>,
+}
+
+/// Takes over what was found, and lets the ledger decide.
+pub(super) fn observe(
+    config: &Config,
+    books: &mut Books,
+    desk: &mut Desk,
+    look: Look,
+    order: &Order,
+) -> Met {
+    desk.has_walked |= look.is_thorough();
+    let (mut touched, mut paths) = look.apply(&mut desk.catalogue, &mut desk.aside);
+    let is_suspect = books.examine(config);
+    let closed = books.hold_closed(&desk.aside.closed);
+    paths.extend(closed.iter().map(|row| row.path.to_string()));
+    touched.extend(desk.catalogue.put(closed));
+    let is_settled = desk.is_settled && !is_suspect;
+    if !is_settled {
+        touched = desk.catalogue.rows().map(|(number, _)| number).collect();
+    }
+    let (mut candidates, mut lost, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    let is_whole = |number: &Number| {
+        let row = desk.catalogue.row(*number);
+        row.is_none_or(|row| row.reading != Reading::Broken)
+    };
+    let (whole, broken): (Vec<Number>, Vec<Number>) = touched.iter().partition(|n| is_whole(n));
+    let catalogue = &desk.catalogue;
+    let offers = whole.par_iter().map(|number| read::offer(catalogue, *number, config));
+    let offers: Vec<Offer> = offers.collect();
+    let offers = whole.into_iter().zip(offers).chain(broken.into_iter().map(|number| {
+        let offer = read::fall_back(&mut desk.catalogue, number, config, &books.state, order, &mut problems);
+        (number, offer)
+    }));
+    let mut waiting = BTreeSet::new();
+    for (number, offer) in offers {
+        match offer {
+            Offer::Candidate(candidate) => {
+                waiting.insert(number);
+                candidates.push(*candidate);
+            }
+            Offer::Lost => lost.push(number),
+            Offer::Hidden(_) | Offer::No => {}
+        }
+    }
+    books.mend(config, &mut desk.catalogue, is_suspect, &lost, &mut candidates, &mut problems);
+    waiting.extend(candidates.iter().filter_map(|candidate| desk.catalogue.number(&candidate.path)));
+    let present = Touched {
+        catalogue: &desk.catalogue,
+        numbers: &touched,
+        paths: is_settled.then_some(&paths),
+    };
+    let mut seen = books.ledger.observe(&present, candidates, &config.site, order.now);
+    seen.problems.extend(problems);
+    let public = std::mem::take(&mut seen.public);
+    desk.catalogue.publish(&touched, public, &waiting, &config.site);
+    desk.is_settled = true;
+    let gone = paths.into_iter().filter(|path| desk.catalogue.number(path).is_none());
+    Met { seen, touched, gone: gone.collect() }
+}
