@@ -86,7 +86,7 @@ impl House {
     }
 
     fn turn(&mut self) {
-        self.crank.turn(self.now.into(), true);
+        self.crank.turn(self.now.into(), true, None);
     }
 
     /// As if the program had been stopped and started, before anything is read.
@@ -1439,7 +1439,7 @@ fn a_folder_that_shrank_is_believed_after_five_minutes_of_being_so() {
     });
     let step = |house: &mut House, minutes: u64| {
         house.now += Duration::from_mins(minutes);
-        house.crank.turn(house.now.into(), false);
+        house.crank.turn(house.now.into(), false, None);
         String::from_utf8_lossy(&house.body())
             .matches("<item>")
             .count()
