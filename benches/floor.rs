@@ -3,7 +3,12 @@
 //!
 //! `floor newest DIR FILE` reads all articles, finds their dates as text, renders the newest 30 and writes one feed;
 //! `floor all DIR FILE` renders and cleans every one, and writes them all into one feed.
-#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, reason = "a yardstick")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a yardstick"
+)]
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,7 +29,8 @@ fn files(folder: PathBuf) -> Vec<PathBuf> {
 }
 
 fn date(text: &str) -> &str {
-    text.split_once("\ndate: ").map_or("", |(_, rest)| &rest[..20])
+    text.split_once("\ndate: ")
+        .map_or("", |(_, rest)| &rest[..20])
 }
 
 fn body(text: &str) -> &str {
@@ -34,7 +40,10 @@ fn body(text: &str) -> &str {
 fn html(text: &str) -> String {
     let mut html = String::new();
     let tables = pulldown_cmark::Options::ENABLE_TABLES;
-    pulldown_cmark::html::push_html(&mut html, pulldown_cmark::Parser::new_ext(body(text), tables));
+    pulldown_cmark::html::push_html(
+        &mut html,
+        pulldown_cmark::Parser::new_ext(body(text), tables),
+    );
     html
 }
 
@@ -81,5 +90,7 @@ fn main() {
         items
     };
     let file = fs::File::create(out).unwrap();
-    feed(&items).write_to(std::io::BufWriter::new(file)).unwrap();
+    feed(&items)
+        .write_to(std::io::BufWriter::new(file))
+        .unwrap();
 }

@@ -1,5 +1,10 @@
 //! The inner rooms, one by one: `cargo bench --bench rooms`.
-#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, reason = "a yardstick")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a yardstick"
+)]
 
 use std::sync::Arc;
 
@@ -60,13 +65,15 @@ fn markdown_to_html(bencher: Bencher<'_, '_>) {
 fn cleaning(bencher: Bencher<'_, '_>) {
     let html = markdown::to_html(&text()[HEAD.len()..]).unwrap();
     let base = Url::parse("https://example.org/a/").unwrap();
-    let resolve = |reference: &str| base.join(reference).ok().map(String::from);
-    let around = Surroundings {
-        base: &base,
-        prefix: "a0-",
-        resolve: &resolve,
-    };
-    bencher.bench(|| html::clean(black_box(&html), &around));
+    bencher.bench(|| {
+        let resolve = |reference: &str| base.join(reference).ok().map(String::from);
+        let around = Surroundings {
+            base: &base,
+            prefix: "a0-",
+            resolve: &resolve,
+        };
+        html::clean(black_box(&html), &around)
+    });
 }
 
 fn feed(kind: Kind) -> Feed {
@@ -148,7 +155,9 @@ fn the_gate_over_20_items(bencher: Bencher<'_, '_>, name: &str) {
 
 #[divan::bench(args = ["304", "200"])]
 fn respond(bencher: Bencher<'_, '_>, status: &str) {
-    let document = tidings::render::documents(&feed(Kind::Rss)).unwrap().remove(0);
+    let document = tidings::render::documents(&feed(Kind::Rss))
+        .unwrap()
+        .remove(0);
     let tidings::edition::Body::Memory(bytes) = document.body else {
         return;
     };
@@ -197,5 +206,7 @@ fn site() -> tidings::site::Site {
     let raw = "base_url = \"https://example.org/\"\ntitle = \"Notes\"\n";
     let raw = tidings::config::Raw::parse(raw, "tidings.toml").unwrap();
     let here = std::path::Path::new(".");
-    tidings::config::Config::resolve(&raw, "tidings.toml", here).unwrap().site
+    tidings::config::Config::resolve(&raw, "tidings.toml", here)
+        .unwrap()
+        .site
 }

@@ -37,7 +37,9 @@ pub struct Cached<H, T> {
 
 /// Reads the cache of a state folder; `None` if there is none that is whole.
 #[must_use]
-pub fn load<H: DeserializeOwned, T: DeserializeOwned + Send>(folder: &Path) -> Option<Cached<H, T>> {
+pub fn load<H: DeserializeOwned, T: DeserializeOwned + Send>(
+    folder: &Path,
+) -> Option<Cached<H, T>> {
     let bytes = fs::read(folder.join(FILE)).ok()?;
     let (magic, rest) = bytes.split_at_checked(MAGIC.len())?;
     if magic != MAGIC {
@@ -56,28 +58,37 @@ pub fn load<H: DeserializeOwned, T: DeserializeOwned + Send>(folder: &Path) -> O
     let things = things?.into_iter().flatten().collect();
     let log = fs::read(folder.join(LOG)).unwrap_or_default();
     let mut later = Vec::new();
-    // a part that was cut off is the last: what the run before it said is true of what that run left
-    for pair in self::parts(log.strip_prefix(&*name).unwrap_or_default()).unwrap_or_default().chunks(2) {
+    // one that was cut off tells nothing: all that it says is found again in the folder
+    for pair in self::parts(log.strip_prefix(&*name).unwrap_or_default())
+        .unwrap_or_default()
+        .chunks(2)
+    {
         let [first, second] = pair else { break };
         let understood = || {
             let head = postcard::from_bytes(check(first)?).ok()?;
             let things: Vec<T> = postcard::from_bytes(check(second)?).ok()?;
             Some((head, things))
         };
-        let Some((newer, things)) = understood() else {
-            return None;
-        };
+        let (newer, things) = understood()?;
         head = newer;
         later.extend(things);
     }
-    Some(Cached { head, things, later })
+    Some(Cached {
+        head,
+        things,
+        later,
+    })
 }
 
 /// Writes the whole cache.
 ///
 /// # Errors
 /// If the disk refuses.
-pub fn save<H: Serialize, T: Serialize + Sync>(folder: &Path, head: &H, things: &[&T]) -> Result<()> {
+pub fn save<H: Serialize, T: Serialize + Sync>(
+    folder: &Path,
+    head: &H,
+    things: &[&T],
+) -> Result<()> {
     let parts: Vec<Vec<u8>> = things.par_chunks(PART).map(pack).collect();
     let head = pack(head);
     let mut hasher = blake3::Hasher::new();

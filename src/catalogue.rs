@@ -156,9 +156,8 @@ impl Catalogue {
     /// Finds the order and the indexes anew.
     fn settle(&mut self) {
         let rows = self.rows.iter().enumerate();
-        let rows = rows.filter_map(|(number, row)| {
-            Some((Number::try_from(number).ok()?, row.as_ref()?))
-        });
+        let rows =
+            rows.filter_map(|(number, row)| Some((Number::try_from(number).ok()?, row.as_ref()?)));
         let (mut restless, mut noted) = (BTreeSet::new(), BTreeSet::new());
         let mut order = Vec::new();
         let mut links: HashMap<u64, u32> = HashMap::with_capacity(self.sorted.len());
@@ -195,7 +194,9 @@ impl Catalogue {
     #[must_use]
     pub fn folder(&self, folder: &str) -> &[Number] {
         let folder_of = |number: &Number| location::folder(self.path(*number));
-        let start = self.sorted.partition_point(|number| folder_of(number) < folder);
+        let start = self
+            .sorted
+            .partition_point(|number| folder_of(number) < folder);
         let end = self.sorted[start..].partition_point(|number| folder_of(number) <= folder);
         &self.sorted[start..start + end]
     }
@@ -217,12 +218,18 @@ impl Catalogue {
     /// What a rendering of a file depends on, beside what it asks of others.
     #[must_use]
     pub fn version(&self, number: Number) -> u64 {
-        let Some(row) = self.row(number) else { return 0 };
+        let Some(row) = self.row(number) else {
+            return 0;
+        };
         let mut hasher = row.version();
         if let Some(article) = self.stand_ins.get(&number) {
-            hasher.update(&head::pack(article)).update(article.body.file.as_bytes());
+            hasher
+                .update(&head::pack(article))
+                .update(article.body.file.as_bytes());
         }
-        let bytes: [u8; 8] = hasher.finalize().as_bytes()[..8].try_into().unwrap_or_default();
+        let bytes: [u8; 8] = hasher.finalize().as_bytes()[..8]
+            .try_into()
+            .unwrap_or_default();
         u64::from_le_bytes(bytes)
     }
 
@@ -355,8 +362,12 @@ impl Catalogue {
         }
         for (number, published) in leaving {
             let date = |other: &Number| self.row(*other).map(|row| Reverse(row.published));
-            let start = self.order.partition_point(|other| date(other) < Some(published));
-            let at = self.order[start..].iter().position(|other| *other == number);
+            let start = self
+                .order
+                .partition_point(|other| date(other) < Some(published));
+            let at = self.order[start..]
+                .iter()
+                .position(|other| *other == number);
             match at {
                 Some(at) => {
                     self.order.remove(start + at);
@@ -443,7 +454,9 @@ impl Catalogue {
             let at = self.order.partition_point(|other| {
                 let published = |number| self.row(number).map(|row| Reverse(row.published));
                 let order = published(*other).cmp(&published(number));
-                order.then_with(|| self.id(*other).cmp(&self.id(number))).is_lt()
+                order
+                    .then_with(|| self.id(*other).cmp(&self.id(number)))
+                    .is_lt()
             });
             self.order.insert(at, number);
         }
@@ -516,7 +529,8 @@ impl Catalogue {
     /// The absolute URL of a public article.
     #[must_use]
     pub fn link(&self, number: Number, site: &Site) -> Option<String> {
-        self.entry(number).map(|entry| crate::link::of(&entry, site))
+        self.entry(number)
+            .map(|entry| crate::link::of(&entry, site))
     }
 
     /// The absolute URL of the article whose file is `path`, if it is public.
@@ -574,7 +588,12 @@ impl Catalogue {
             names
         });
         let is_public = |number: &&Number| self.row(**number).is_some_and(Row::is_public);
-        let mut named: Vec<Number> = by_name.get(&last)?.iter().filter(is_public).copied().collect();
+        let mut named: Vec<Number> = by_name
+            .get(&last)?
+            .iter()
+            .filter(is_public)
+            .copied()
+            .collect();
         named.sort_by_key(|number| Reverse(self.row(*number).map(|row| row.published)));
         let stem = |number: Number| location::stem(self.path(number));
         let near = [format!("{from}/{wanted}"), wanted.to_owned()];

@@ -9,14 +9,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use chrono::{DateTime, Utc};
-use rayon::prelude::*;
 
 use crate::config::{Config, Serve};
 use crate::edition::Manifest;
 use crate::folder::{self, Finished};
 use crate::problem::{Level, Problem};
 use crate::publisher::{Desk, Halt, Order, Progress, Publisher, Turn};
-use crate::served::{Served, Terms};
+use crate::served::{Resource, Served, Terms};
 use crate::status::Board;
 use crate::store::{Disk, ManifestStamp, Ready, Shelf};
 use crate::watch::{Identity, Stamp, Wake, Watch, When, clock};
@@ -66,6 +65,9 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How long to wait for a run of `tidings build`.
 const LOCK: Duration = Duration::from_secs(10);
 
+/// Paths, each with its document in better encodings, if there are any.
+type Better = Vec<(String, Option<Arc<Resource>>)>;
+
 /// Turns the publisher.
 pub struct Crank {
     config: Config,
@@ -98,6 +100,8 @@ pub struct Crank {
     stamp: Option<ManifestStamp>,
     /// Entity tags of what has its best encodings.
     best: HashSet<String>,
+    /// Where better encodings come from, while they are made.
+    better: Option<Receiver<Better>>,
     last_turn: Instant,
 }
 
@@ -139,6 +143,7 @@ impl Crank {
             gallery: Gallery::default(),
             stamp: None,
             best: HashSet::new(),
+            better: None,
             last_turn: clock(),
         }
     }
@@ -219,7 +224,8 @@ impl Crank {
             }
             manifest = Some(ready.manifest.clone());
         };
-        let outcome = Publisher::new(&self.config, &Silent).turn_at(&mut self.desk, &order, &mut show);
+        let outcome =
+            Publisher::new(&self.config, &Silent).turn_at(&mut self.desk, &order, &mut show);
         match outcome {
             Ok(turn) => {
                 self.trouble = None;
@@ -268,6 +274,7 @@ impl Crank {
             if woken.contains(&Wake::Stop) {
                 return;
             }
+            self.improved();
             let reloaded = woken.contains(&Wake::Settings) && self.reconfigure();
             at_all |= reloaded || woken.contains(&Wake::Refresh);
             let mut due = self.is_due(now);
@@ -290,7 +297,7 @@ impl Crank {
                 self.turn(self.now(), false, heard);
                 watch.forget();
             } else if clock().duration_since(self.last_turn) >= IDLE {
-                self.improve();
+                self.improve(waker);
             }
         }
     }
@@ -492,10 +499,13 @@ impl Crank {
             .store(Some(Arc::new(offer::offer(served, &self.config))));
     }
 
-    /// Makes better encodings of what was encoded quickly, while nothing else is to be done.
-    fn improve(&mut self) {
-        let Some(before) = self.served() else { return };
-        let worse: Vec<_> = before
+    /// Lets better encodings be made of what was encoded quickly, on a thread of their own: the best take seconds, and
+    /// nobody who saves an article waits for them.
+    fn improve(&mut self, waker: &Sender<Wake>) {
+        let Some(served) = self.served().filter(|_| self.better.is_none()) else {
+            return;
+        };
+        let worse: Vec<_> = served
             .resources()
             .filter(|(_, resource)| resource.has_encodings() && !self.best.contains(&resource.tag))
             .map(|(path, resource)| (path.to_owned(), Arc::clone(resource)))
@@ -503,26 +513,54 @@ impl Crank {
         if worse.is_empty() {
             return;
         }
-        let better: Vec<_> = worse
-            .par_iter()
-            .filter_map(|(path, resource)| Some((path.clone(), offer::better(resource)?)))
-            .collect();
-        self.best = before
-            .resources()
-            .map(|(_, resource)| resource.tag.clone())
-            .collect();
+        let (done, better) = std::sync::mpsc::channel();
+        let waker = waker.clone();
+        let work = move || {
+            let made = worse.iter();
+            let made = made.map(|(path, resource)| (path.clone(), offer::better(resource)));
+            // whoever stopped meanwhile needs none
+            let _ = done.send(made.collect());
+            let _ = waker.send(Wake::Improved);
+        };
+        let thread = std::thread::Builder::new().name("encodings".to_owned());
+        self.better = thread.spawn(work).is_ok().then_some(better);
+    }
+
+    /// Takes over the better encodings, as far as they are of what is offered still.
+    fn improved(&mut self) {
+        let Some(better) = self
+            .better
+            .as_ref()
+            .and_then(|better| better.try_recv().ok())
+        else {
+            return;
+        };
+        self.better = None;
+        let Some(served) = self.served() else { return };
         let disk = self.disk();
-        for (_, resource) in &better {
-            let published = self
-                .manifest
-                .as_ref()
-                .and_then(|manifest| manifest.documents.get(&resource.route));
+        let mut kept = Vec::new();
+        for (path, resource) in better {
+            let offered = served.resource(&path);
+            let Some(resource) =
+                resource.filter(|better| offered.is_some_and(|o| o.tag == better.tag))
+            else {
+                continue;
+            };
+            let documents = self.manifest.as_ref().map(|manifest| &manifest.documents);
+            let published = documents.and_then(|documents| documents.get(&resource.route));
             if let Some(published) = published.filter(|_| !resource.is_leaf) {
                 // what cannot be improved is good enough
                 let _ = disk.improve(&resource.route, published, &resource.encodings());
             }
+            self.best.insert(resource.tag.clone());
+            kept.push((path, resource));
         }
-        let served = (*before).clone().with(better);
+        let tags: HashSet<&String> = served
+            .resources()
+            .map(|(_, resource)| &resource.tag)
+            .collect();
+        self.best.retain(|tag| tags.contains(tag));
+        let served = (*served).clone().with(kept);
         self.window
             .store(Some(Arc::new(offer::offer(served, &self.config))));
     }

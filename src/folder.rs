@@ -263,7 +263,10 @@ pub fn read(found: &Found) -> Result<(Vec<u8>, Stamp), Problem> {
 /// to be written still). A modification time in the future counts for nothing.
 #[must_use]
 pub fn unrest(scan: &Scan, finished: &Finished, clock: SystemTime) -> Duration {
-    let texts = scan.changed.iter().filter(|found| found.class != Class::Asset);
+    let texts = scan
+        .changed
+        .iter()
+        .filter(|found| found.class != Class::Asset);
     let young = texts.filter_map(|found| {
         let age = age(found.stamp.mtime, clock).filter(|age| *age < OPEN)?;
         Some((age, found))

@@ -13,8 +13,8 @@ mod rebuild;
 
 pub(crate) use identity::numbered;
 pub use line::{FeedRecord, Minted, Record};
-pub use observe::{Candidate, Observation, Present, Public};
 use lines::Lines;
+pub use observe::{Candidate, Observation, Present, Public};
 pub use rebuild::Remembered;
 
 /// All that was ever published, by id.

@@ -189,7 +189,11 @@ impl<'a> Publisher<'a> {
             // a clock that went back takes articles along that nobody touched
             desk.is_settled = false;
         }
-        let Met { mut seen, touched, gone } = observe(config, &mut books, desk, look, order);
+        let Met {
+            mut seen,
+            touched,
+            gone,
+        } = observe(config, &mut books, desk, look, order);
         let studio = Studio {
             config,
             ledger: &books.ledger,
@@ -206,21 +210,33 @@ impl<'a> Publisher<'a> {
         desk.distrust(&told);
         edition.gone = books.gone(&rendering.wanted, &edition);
         // what is said once is not to be said again by a turn that finds nothing to do
-        let spoke_once = !books.problems.is_empty()
-            || !seen.problems.is_empty() && !(seen.new.is_empty() && seen.changed_ids.is_empty());
+        let is_news = !seen.new.is_empty() || !seen.changed_ids.is_empty();
+        let spoke_once = !books.problems.is_empty() || is_news && !seen.problems.is_empty();
         let mut turn = announce::turn(config, &mut seen, &desk.catalogue);
         turn.articles = announce::counts(&desk.catalogue);
         turn.next = seen.next.into_iter().chain(rendering.next).min();
-        let of_articles = desk.aside.problems.iter().cloned().chain(desk.catalogue.notes());
+        let of_articles = desk
+            .aside
+            .problems
+            .iter()
+            .cloned()
+            .chain(desk.catalogue.notes());
         let of_articles = of_articles.chain(seen.problems).chain(rendering.notes);
         let of_articles = of_articles.map(|problem| announce::in_folder(config, problem));
         turn.problems.extend(of_articles);
         turn.problems
             .extend(books.problems.drain(..).chain(refused));
         let told = turn.problems.len();
-        books.commit(config, desk, order, &edition, &lines, show, &mut turn)?;
+        books.commit(config, desk, order, (&edition, &lines), show, &mut turn)?;
         desk.may_rest = !spoke_once && turn.problems.len() == told;
-        books.remember(config, desk, order, &rendering.shown, &rendering.sources, &mut turn)?;
+        books.remember(
+            config,
+            desk,
+            order,
+            &rendering.shown,
+            &rendering.sources,
+            &mut turn,
+        )?;
         desk.close(config, order, &touched, gone, &turn)?;
         Ok(turn)
     }

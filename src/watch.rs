@@ -26,6 +26,8 @@ pub enum Wake {
     Look,
     /// Somebody wants everything looked at now.
     Refresh,
+    /// Better encodings are ready.
+    Improved,
     /// It is time to stop.
     Stop,
 }

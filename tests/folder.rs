@@ -25,7 +25,10 @@ fn scan(root: &Path) -> Scan {
 }
 
 fn of(class: Class, scan: &Scan) -> Vec<&Found> {
-    scan.changed.iter().filter(|found| found.class == class).collect()
+    scan.changed
+        .iter()
+        .filter(|found| found.class == class)
+        .collect()
 }
 
 fn articles(root: &Path) -> Vec<String> {
@@ -97,9 +100,7 @@ fn articles_assets_and_what_is_neither_are_told_apart() {
             "sub/j.md"
         ]
     );
-    assert!(
-        articles[0].draft && articles.iter().filter(|found| found.draft).count() == 1
-    );
+    assert!(articles[0].draft && articles.iter().filter(|found| found.draft).count() == 1);
     assert_eq!(
         of(Class::Asset, &found)
             .iter()

@@ -16,7 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use proptest::test_runner::Config as Cases;
 use tidings::config::{Config, Raw};
-use tidings::publisher::{Order, Progress, Publisher, Turn};
+use tidings::publisher::{Desk, Order, Progress, Publisher, Turn};
 
 /// Something that happens to the folder, or to the world around it. Numbers choose a file or a name.
 #[derive(Debug, Clone)]
@@ -30,6 +30,7 @@ enum Step {
     Delete { file: usize },
     Draft { file: usize, on: bool },
     Clock { seconds: i64 },
+    Restart,
     LoseState,
     LoseFeeds,
 }
@@ -59,6 +60,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => file.clone().prop_map(|file| Step::Delete { file }),
         3 => (file, any::<bool>()).prop_map(|(file, on)| Step::Draft { file, on }),
         2 => prop_oneof![-5_000i64..0, 0i64..100_000].prop_map(|seconds| Step::Clock { seconds }),
+        1 => Just(Step::Restart),
         1 => Just(Step::LoseState),
         1 => Just(Step::LoseFeeds),
     ];
@@ -92,6 +94,8 @@ struct World {
     ever: BTreeSet<String>,
     ids: BTreeMap<usize, String>,
     next: usize,
+    /// What a server keeps from turn to turn, and the files of which it heard; without it each turn is a run of its own.
+    desk: Option<(Desk, BTreeSet<PathBuf>)>,
 }
 
 fn path(name: usize) -> String {
@@ -125,6 +129,21 @@ impl World {
             ever: BTreeSet::new(),
             ids: BTreeMap::new(),
             next: 0,
+            desk: None,
+        }
+    }
+
+    fn serving() -> Self {
+        Self {
+            desk: Some((Desk::that_stays(), BTreeSet::new())),
+            ..Self::new()
+        }
+    }
+
+    fn hear(&mut self, path: &str) {
+        let place = self.place(path);
+        if let Some((_, heard)) = &mut self.desk {
+            heard.insert(place);
         }
     }
 
@@ -150,6 +169,7 @@ impl World {
         if file.draft {
             text += "draft: true\n";
         }
+        text += &format!("tags: [t{}]\n", file.lineage % 3);
         text += &format!(
             "---\nText number {} of this article, see [another](p1.md).\n",
             file.text
@@ -163,6 +183,7 @@ impl World {
             .unwrap()
             .set_modified(mtime)
             .unwrap();
+        self.hear(path);
         self.paths.insert(path.to_owned(), file.lineage);
         self.ever.insert(path.to_owned());
         self.files.insert(path.to_owned(), file);
@@ -170,6 +191,7 @@ impl World {
 
     fn take(&mut self, path: &str) -> File {
         fs::remove_file(self.place(path)).unwrap();
+        self.hear(path);
         self.files.remove(path).unwrap()
     }
 
@@ -271,6 +293,12 @@ impl World {
                 self.put(&path, file);
             }
             Step::Clock { seconds } => self.now += TimeDelta::seconds(seconds),
+            Step::Restart => {
+                if let Some((desk, heard)) = &mut self.desk {
+                    *desk = Desk::that_stays();
+                    heard.clear();
+                }
+            }
             Step::LoseState => drop(fs::remove_dir_all(self.home.path().join(".tidings"))),
             Step::LoseFeeds => drop(fs::remove_dir_all(self.home.path().join("feeds"))),
         }
@@ -281,8 +309,12 @@ impl World {
         self.public().contains_key(path) || !self.ids.contains_key(&self.files[path].lineage)
     }
 
-    fn turn(&self) -> Turn {
-        run(self.home.path(), self.now)
+    fn turn(&mut self) {
+        let mut none = (Desk::default(), BTreeSet::new());
+        let stays = self.desk.is_some();
+        let (desk, heard) = self.desk.as_mut().unwrap_or(&mut none);
+        let heard = stays.then(|| std::mem::take(heard));
+        run(self.home.path(), self.now, desk, heard);
     }
 
     /// The ids of what is public, by path.
@@ -319,23 +351,38 @@ impl World {
 
     /// A fresh publisher over the same folder, ledger and manifest gives the same bytes.
     fn check_batch(&self) {
-        let before = snapshot(self.home.path());
-        drop(fs::remove_dir_all(self.home.path().join(".tidings")));
-        self.turn();
+        let other = World::new();
+        let home = other.home.path();
+        for part in ["articles", "feeds", "ledger.jsonl"] {
+            copy(&self.home.path().join(part), &home.join(part));
+        }
+        run(home, self.now, &mut Desk::default(), None);
         assert_eq!(
-            before,
             snapshot(self.home.path()),
-            "a second run changes something"
+            snapshot(home),
+            "a fresh run changes something"
         );
     }
 }
 
-fn run(home: &Path, now: DateTime<Utc>) -> Turn {
-    let raw = Raw {
-        base_url: Some("https://example.org/".to_owned()),
-        title: Some("Test".to_owned()),
-        ..Raw::default()
-    };
+/// Copies with dates.
+fn copy(from: &Path, to: &Path) {
+    let Ok(meta) = fs::metadata(from) else { return };
+    if meta.is_dir() {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap().flatten() {
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        fs::copy(from, to).unwrap();
+        let file = fs::File::options().append(true).open(to).unwrap();
+        file.set_modified(meta.modified().unwrap()).unwrap();
+    }
+}
+
+fn run(home: &Path, now: DateTime<Utc>, desk: &mut Desk, heard: Option<BTreeSet<PathBuf>>) -> Turn {
+    let raw = "base_url = \"https://example.org/\"\ntitle = \"Test\"\n[defaults]\nby = [\"tag\"]\n";
+    let raw = Raw::parse(raw, "tidings.toml").unwrap();
     let config = Config::resolve(&raw, "tidings.toml", home).unwrap();
     let order = Order {
         now,
@@ -344,10 +391,10 @@ fn run(home: &Path, now: DateTime<Utc>) -> Turn {
         wait: Duration::from_secs(5),
         clock: || std::time::SystemTime::UNIX_EPOCH,
         finished: tidings::folder::Finished::default(),
-        heard: None,
+        heard,
     };
     Publisher::new(&config, &Quiet)
-        .turn(&order, &mut |_| {})
+        .turn_at(desk, &order, &mut |_| {})
         .unwrap()
 }
 
@@ -361,12 +408,13 @@ fn snapshot(home: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             if path.is_dir() {
                 folders.push(path);
             } else {
-                drop(found.insert(path.clone(), fs::read(path).unwrap()));
+                let name = path.strip_prefix(home).unwrap().to_owned();
+                drop(found.insert(name, fs::read(path).unwrap()));
             }
         }
     }
     found.insert(
-        home.join("ledger.jsonl"),
+        PathBuf::from("ledger.jsonl"),
         fs::read(home.join("ledger.jsonl")).unwrap_or_default(),
     );
     found
@@ -377,8 +425,8 @@ proptest! {
     // one, or more cases, for a campaign
     #![proptest_config(Cases { cases: 220, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(20_261_123), ..Cases::default() })]
     #[test]
-    fn no_id_ever_changes_or_is_shared_and_incremental_equals_batch(steps in steps()) {
-        let mut world = World::new();
+    fn no_id_ever_changes_or_is_shared_and_incremental_equals_batch(steps in steps(), serves in any::<bool>()) {
+        let mut world = if serves { World::serving() } else { World::new() };
         for step in &steps {
             world.apply(step);
             world.check();

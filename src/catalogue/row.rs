@@ -43,6 +43,10 @@ pub enum Standing {
 }
 
 /// One file.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "four things that are so or not, each by itself"
+)]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Row {
     /// Inside the folder, `/` between segments; bytes that are no UTF-8 percent-encoded.
@@ -161,7 +165,12 @@ impl Row {
     #[must_use]
     pub fn version(&self) -> blake3::Hasher {
         let mut hasher = blake3::Hasher::new();
-        let Stamp { size, mtime, ctime, inode } = self.stamp;
+        let Stamp {
+            size,
+            mtime,
+            ctime,
+            inode,
+        } = self.stamp;
         for number in [size, inode, self.link] {
             hasher.update(&number.to_le_bytes());
         }
@@ -214,7 +223,11 @@ impl Row {
     }
 
     pub(super) fn publish(&mut self, public: &Public, in_feeds: bool, link: u64) {
-        self.standing = if in_feeds { Standing::Public } else { Standing::PageOnly };
+        self.standing = if in_feeds {
+            Standing::Public
+        } else {
+            Standing::PageOnly
+        };
         self.timely = public.is_timely;
         self.published = seconds(public.published);
         self.link = link;

@@ -8,8 +8,8 @@ use clap::Args;
 
 use super::report::Report;
 use super::{Place, configure, exit, look, say};
-use crate::catalogue::Entry;
 use crate::article::{self, Article, Origin, Outcome, Source, TitleFrom, location};
+use crate::catalogue::Entry;
 use crate::config::Config;
 use crate::feed::{self, By};
 use crate::fragment::{self, Account};

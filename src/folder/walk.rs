@@ -75,7 +75,8 @@ pub fn look(root: &Path, known: &Catalogue, places: &BTreeSet<PathBuf>) -> Optio
             && before.is_none_or(|row| row.class == Class::Article && row.stamp.inode != 0);
         // what had a name like an article's may have been a folder
         let is_plain = is_plain && known.folder(&path).is_empty();
-        if !is_plain || !(folder.is_empty() || !known.folder(folder).is_empty()) {
+        let is_known = folder.is_empty() || !known.folder(folder).is_empty();
+        if !is_plain || !is_known {
             return None;
         }
         match fs::symlink_metadata(place) {
@@ -182,6 +183,14 @@ struct Walk<'a> {
     met: Vec<AtomicBool>,
 }
 
+/// A folder that is walked.
+struct Opened<'a> {
+    folder: &'a File,
+    place: &'a Path,
+    path: &'a str,
+    kin: Kin,
+}
+
 /// What is known of the files of a folder, by name; asked for in the order of names.
 struct Neighbours<'a> {
     known: &'a Catalogue,
@@ -224,7 +233,9 @@ impl Walk<'_> {
                     continue;
                 }
             };
-            let Ok(kind) = entry.file_type() else { continue };
+            let Ok(kind) = entry.file_type() else {
+                continue;
+            };
             let name = entry.file_name();
             if kind.is_file() {
                 files.push(name);
@@ -235,7 +246,11 @@ impl Walk<'_> {
                 if classify(&name, &inner) == name::Class::Ignored {
                 } else if kind.is_symlink() {
                     let place = place.join(&name);
-                    part.links.push(Link { place, path: inner, kin });
+                    part.links.push(Link {
+                        place,
+                        path: inner,
+                        kin,
+                    });
                 } else {
                     part.special(inner, &name, kind);
                 }
@@ -244,8 +259,18 @@ impl Walk<'_> {
         files.sort_unstable();
         let above = if path.is_empty() { 0 } else { path.len() + 1 };
         let rest = self.known.folder(path);
+        let opened = Opened {
+            folder: &folder,
+            place,
+            path,
+            kin,
+        };
         let batch = |names: &[OsString]| {
-            let mut neighbours = Neighbours { known: self.known, rest, above };
+            let mut neighbours = Neighbours {
+                known: self.known,
+                rest,
+                above,
+            };
             // files whose names are no text are found out of order
             let first = names.first().map(|name| readable(name)).unwrap_or_default();
             let name = |number: &Number| self.known.row(*number).map(|row| &row.path[above..]);
@@ -253,7 +278,7 @@ impl Walk<'_> {
             neighbours.rest = &rest[start..];
             let mut part = Part::default();
             for name in names {
-                self.file(&folder, place, path, name, kin, &mut neighbours, &mut part);
+                self.file(&opened, name, &mut neighbours, &mut part);
             }
             part
         };
@@ -272,14 +297,17 @@ impl Walk<'_> {
 
     fn file(
         &self,
-        folder: &File,
-        place: &Path,
-        path: &str,
+        opened: &Opened<'_>,
         name: &OsStr,
-        kin: Kin,
         neighbours: &mut Neighbours<'_>,
         part: &mut Part,
     ) {
+        let Opened {
+            folder,
+            place,
+            path,
+            kin,
+        } = *opened;
         // most files are as they were: nothing is made of their names
         let known = name.to_str().and_then(|text| neighbours.find(text));
         let row = known.and_then(|number| Some((number, self.known.row(number)?)));
@@ -315,7 +343,16 @@ impl Walk<'_> {
                     part.scan.places.insert(path.clone(), place.clone());
                 }
                 let stamp = stamp(&meta);
-                self.found(Found { path, place, class, draft: kin.draft, stamp }, part);
+                self.found(
+                    Found {
+                        path,
+                        place,
+                        class,
+                        draft: kin.draft,
+                        stamp,
+                    },
+                    part,
+                );
             }
             Err(rustix::io::Errno::NOENT) => {}
             Err(error) => part.unreadable(&path, &error.into()),
@@ -326,7 +363,10 @@ impl Walk<'_> {
     fn found(&self, found: Found, part: &mut Part) {
         part.scan.files += 1;
         if found.class == Class::Article && found.stamp.size > LONGEST {
-            let what = format!("is {} bytes long; at most {LONGEST} are read", found.stamp.size);
+            let what = format!(
+                "is {} bytes long; at most {LONGEST} are read",
+                found.stamp.size
+            );
             let problem = Problem::error(&found.path, what).remedy("shorten or split it");
             part.scan.problems.push(problem);
             part.scan.broken.insert(found.path);
@@ -400,7 +440,13 @@ impl Walk<'_> {
             };
             part.scan.places.insert(path.clone(), target.clone());
             let stamp = super::stamp(&meta);
-            let found = Found { path, place: target, class, draft: kin.draft, stamp };
+            let found = Found {
+                path,
+                place: target,
+                class,
+                draft: kin.draft,
+                stamp,
+            };
             self.found(found, part);
         } else {
             part.refused(path, "is a symlink to something that is no file");
@@ -420,7 +466,7 @@ fn walks_to(inner: &Path, meta: &fs::Metadata, closed: &[String]) -> bool {
         !matches!(name.as_bytes(), [b'.' | b'_', ..]) || name == "_posts" || name == "_drafts"
     };
     let names = folders.into_iter().flat_map(Path::components);
-    let mut names = names.map(|component| component.as_os_str());
+    let mut names = names.map(std::path::Component::as_os_str);
     !is_closed
         && names.all(goes_in)
         && file.is_none_or(|file| {

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use unicode_normalization::UnicodeNormalization;
 
-use super::observe::Candidate;
 use super::Record;
+use super::observe::Candidate;
 use crate::article::location;
 use crate::site::Site;
 
@@ -112,7 +112,11 @@ pub(super) fn same_date(candidate: &Candidate, record: &Record, site: &Site) -> 
 ///
 /// First those whose digest is equal, then those with equal title and published date; only where one file fits
 /// one record and no other.
-pub(super) fn renames(gone: &[&Record], new: &[Candidate], site: &Site) -> BTreeMap<String, String> {
+pub(super) fn renames(
+    gone: &[&Record],
+    new: &[Candidate],
+    site: &Site,
+) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let by_digest = pairs(
         new.iter().map(|c| (c.digest.clone(), c)),

@@ -128,7 +128,9 @@ impl Ledger {
         let mut turn = Turn {
             ledger: self,
             present,
-            scope: present.touched().map(|touched| touched.iter().cloned().chain(paths).collect()),
+            scope: present
+                .touched()
+                .map(|touched| touched.iter().cloned().chain(paths).collect()),
             site,
             now,
             found: Observation::default(),
@@ -231,10 +233,7 @@ impl Turn<'_> {
                 }
                 continue;
             };
-            let owner = claimed
-                .get(&id)
-                .cloned()
-                .or_else(|| self.owner(&id, &path));
+            let owner = claimed.get(&id).cloned().or_else(|| self.owner(&id, &path));
             if let Some(owner) = owner {
                 let what = format!("the id `{id}` belongs to `{owner}`");
                 let remedy =
@@ -320,13 +319,21 @@ impl Turn<'_> {
         }
         let mut kept: Vec<Candidate> = Vec::new();
         for candidate in new {
-            let living = originals.get(candidate.digest.as_str()).into_iter().flatten();
+            let living = originals
+                .get(candidate.digest.as_str())
+                .into_iter()
+                .flatten();
             let original = living
                 .filter(|record| same_date(&candidate, record, self.site))
                 .find_map(|record| record.path.clone())
                 .or_else(|| {
                     let twin = self.present.twin(&candidate.digest, candidate.published);
-                    first.get(&of(&candidate)).cloned().into_iter().chain(twin).min()
+                    first
+                        .get(&of(&candidate))
+                        .cloned()
+                        .into_iter()
+                        .chain(twin)
+                        .min()
                 });
             if let Some(original) = original {
                 let what = format!("copy of `{original}`: same text, same date");
@@ -383,10 +390,7 @@ impl Turn<'_> {
     }
 
     /// Gives each its record, minting ids where there is none yet.
-    fn identify(
-        &mut self,
-        dated: Vec<(Known, DateTime<Utc>, Option<u32>)>,
-    ) -> Vec<Published> {
+    fn identify(&mut self, dated: Vec<(Known, DateTime<Utc>, Option<u32>)>) -> Vec<Published> {
         let claimed: BTreeSet<String> = dated
             .iter()
             .filter_map(|(known, ..)| known.explicit.clone())
@@ -468,9 +472,7 @@ impl Turn<'_> {
             let instant =
                 (self.now - TimeDelta::seconds(behind)).max(former + TimeDelta::seconds(1));
             published.record.updated = Some(instant);
-            self.found
-                .updated
-                .push(published.candidate.path.clone());
+            self.found.updated.push(published.candidate.path.clone());
         }
     }
 
@@ -511,7 +513,11 @@ impl Turn<'_> {
         let before = published.iter().filter_map(|p| p.before.as_ref());
         let public: HashSet<&str> = before.map(|before| before.id.as_str()).collect();
         let living: Vec<Record> = match &self.scope {
-            None => self.ledger.records().filter(|record| record.gone.is_none()).collect(),
+            None => self
+                .ledger
+                .records()
+                .filter(|record| record.gone.is_none())
+                .collect(),
             Some(scope) => {
                 let touched = scope.iter().filter_map(|path| self.ledger.at(path));
                 touched.filter(|record| record.gone.is_none()).collect()
@@ -531,7 +537,8 @@ impl Turn<'_> {
         // whoever takes over another's path leaves that one without
         for Published { before, record, .. } in &published {
             let displaced = record.path.as_deref().and_then(|path| self.ledger.at(path));
-            let is_other = |other: &Record| before.as_ref().is_some_and(|before| before.id != other.id);
+            let is_other =
+                |other: &Record| before.as_ref().is_some_and(|before| before.id != other.id);
             if let Some(displaced) = displaced.filter(is_other) {
                 match gone.iter_mut().find(|record| record.id == displaced.id) {
                     Some(record) => record.path = None,

@@ -58,7 +58,9 @@ fn advice(config: &Config) -> Option<Problem> {
 fn shared_links(catalogue: &Catalogue, site: &Site) -> Vec<Problem> {
     let mut found = Vec::new();
     for group in catalogue.sharing_links() {
-        let entries = group.into_iter().filter_map(|number| catalogue.entry(number));
+        let entries = group
+            .into_iter()
+            .filter_map(|number| catalogue.entry(number));
         let entries: Vec<Entry> = entries.collect();
         for pair in entries.windows(2) {
             let (path, other) = (&pair[0].article.path, &pair[1].article.path);

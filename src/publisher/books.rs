@@ -70,14 +70,21 @@ impl Books {
         let disk = Disk::new(&config.feeds, &config.state());
         let mut problems = Vec::new();
         let stamp = disk.stamp();
-        let known = desk.manifest.take().filter(|(known, _)| stamp == Some(*known));
+        let known = desk
+            .manifest
+            .take()
+            .filter(|(known, _)| stamp == Some(*known));
         let manifest = match known {
             Some((_, manifest)) => Some(manifest),
             None => disk.manifest(&mut problems)?,
         };
         // an editor may have taken the last line end, and a line must not be appended to a line
         let rewrite = !faults.is_empty() || !(kept.length == 0 || kept.tail.ends_with(b"\n"));
-        let Kept { ledger, length, tail } = kept;
+        let Kept {
+            ledger,
+            length,
+            tail,
+        } = kept;
         Ok(Self {
             ledger,
             length,
@@ -239,7 +246,9 @@ impl Books {
         published: &[(Issue, Published)],
     ) {
         for number in lost {
-            let Some(row) = catalogue.row(*number) else { continue };
+            let Some(row) = catalogue.row(*number) else {
+                continue;
+            };
             let (path, modified) = (row.path.to_string(), row.stamp.modified());
             let record = self.ledger.at(&path);
             let Some(record) = record.filter(|record| record.gone.is_none()) else {
@@ -309,8 +318,7 @@ impl Books {
         config: &Config,
         desk: &mut Desk,
         order: &Order,
-        edition: &Edition,
-        lines: &[u8],
+        (edition, lines): (&Edition, &[u8]),
         show: &mut dyn FnMut(&Ready<'_>),
         turn: &mut Turn,
     ) -> Result<()> {
@@ -422,7 +430,9 @@ impl Books {
         let missing = self.state.keep(&config.state(), &paths, sources)?;
         let missing = missing.into_iter().filter_map(|path| {
             let number = catalogue.number(path)?;
-            catalogue.row(number).filter(|row| row.reading == Reading::Whole)?;
+            catalogue
+                .row(number)
+                .filter(|row| row.reading == Reading::Whole)?;
             let article = super::read::whole(config, catalogue, &self.state, number)?;
             Some((path.to_owned(), article.body.file))
         });
@@ -448,7 +458,10 @@ fn read_ledger(config: &Config) -> Result<(Kept, Vec<Fault>)> {
         }
     };
     let (ledger, faults) = Ledger::parse(&text);
-    let mut kept = Kept { ledger, ..Kept::default() };
+    let mut kept = Kept {
+        ledger,
+        ..Kept::default()
+    };
     kept.append(&text[text.len().saturating_sub(TAIL)..]);
     kept.length = text.len();
     Ok((kept, faults))

@@ -71,6 +71,10 @@ enum Thing {
 }
 
 /// What a publisher keeps from turn to turn. It may be lost: the next turn takes longer then, and does the same.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "five things that are so or not, each by itself"
+)]
 #[derive(Debug, Default)]
 pub struct Desk {
     /// What the configuration was; another one may understand everything otherwise.
@@ -247,7 +251,10 @@ impl Desk {
         if stamp.is_none() || stamp != self.manifest_stamp {
             return false;
         }
-        let known = self.manifest.as_ref().filter(|(known, _)| Some(*known) == stamp);
+        let known = self
+            .manifest
+            .as_ref()
+            .filter(|(known, _)| Some(*known) == stamp);
         let read;
         let manifest = match known {
             Some((_, manifest)) => manifest,
@@ -318,7 +325,9 @@ impl Desk {
         let shown = shown.map(|(path, shown)| Thing::Shown(path.clone(), Some(shown.clone())));
         let unshown = std::mem::take(&mut self.unshown).into_iter();
         let unshown = unshown.filter(|path| !self.shown.contains_key(path));
-        let rows = touched.iter().filter_map(|number| self.catalogue.row(*number));
+        let rows = touched
+            .iter()
+            .filter_map(|number| self.catalogue.row(*number));
         let few = touched.len() * 8 < self.catalogue.len() || touched.len() < 64;
         let is_appended = few && self.is_cached && {
             let things: Vec<Thing> = gone

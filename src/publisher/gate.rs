@@ -73,10 +73,7 @@ fn previous(refused: &Document, books: &Books) -> Option<Document> {
 }
 
 fn problem(config: &Config, route: &str, finding: &Finding, ledger: &Ledger) -> Problem {
-    let path = finding
-        .entry
-        .as_deref()
-        .and_then(|id| ledger.get(id)?.path);
+    let path = finding.entry.as_deref().and_then(|id| ledger.get(id)?.path);
     let path = path.map(|path| config.articles.join(path).display().to_string());
     let document = config.feeds.join(route).display().to_string();
     let what = format!("{} ({})", finding.what, finding.rule);

@@ -44,12 +44,24 @@ pub(super) fn observe(
     };
     let (whole, broken): (Vec<Number>, Vec<Number>) = touched.iter().partition(|n| is_whole(n));
     let catalogue = &desk.catalogue;
-    let offers = whole.par_iter().map(|number| read::offer(catalogue, *number, config));
+    let offers = whole
+        .par_iter()
+        .map(|number| read::offer(catalogue, *number, config));
     let offers: Vec<Offer> = offers.collect();
-    let offers = whole.into_iter().zip(offers).chain(broken.into_iter().map(|number| {
-        let offer = read::fall_back(&mut desk.catalogue, number, config, &books.state, order, &mut problems);
-        (number, offer)
-    }));
+    let offers = whole
+        .into_iter()
+        .zip(offers)
+        .chain(broken.into_iter().map(|number| {
+            let offer = read::fall_back(
+                &mut desk.catalogue,
+                number,
+                config,
+                &books.state,
+                order,
+                &mut problems,
+            );
+            (number, offer)
+        }));
     let mut waiting = BTreeSet::new();
     for (number, offer) in offers {
         match offer {
@@ -61,18 +73,38 @@ pub(super) fn observe(
             Offer::Hidden(_) | Offer::No => {}
         }
     }
-    books.mend(config, &mut desk.catalogue, is_suspect, &lost, &mut candidates, &mut problems);
-    waiting.extend(candidates.iter().filter_map(|candidate| desk.catalogue.number(&candidate.path)));
+    books.mend(
+        config,
+        &mut desk.catalogue,
+        is_suspect,
+        &lost,
+        &mut candidates,
+        &mut problems,
+    );
+    waiting.extend(
+        candidates
+            .iter()
+            .filter_map(|candidate| desk.catalogue.number(&candidate.path)),
+    );
     let present = Touched {
         catalogue: &desk.catalogue,
         numbers: &touched,
         paths: is_settled.then_some(&paths),
     };
-    let mut seen = books.ledger.observe(&present, candidates, &config.site, order.now);
+    let mut seen = books
+        .ledger
+        .observe(&present, candidates, &config.site, order.now);
     seen.problems.extend(problems);
     let public = std::mem::take(&mut seen.public);
-    desk.catalogue.publish(&touched, public, &waiting, &config.site);
+    desk.catalogue
+        .publish(&touched, public, &waiting, &config.site);
     desk.is_settled = true;
-    let gone = paths.into_iter().filter(|path| desk.catalogue.number(path).is_none());
-    Met { seen, touched, gone: gone.collect() }
+    let gone = paths
+        .into_iter()
+        .filter(|path| desk.catalogue.number(path).is_none());
+    Met {
+        seen,
+        touched,
+        gone: gone.collect(),
+    }
 }

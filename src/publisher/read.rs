@@ -45,7 +45,8 @@ impl Look {
     pub(super) fn is_empty(&self, aside: &Aside) -> bool {
         let Self { scan, .. } = self;
         let mut gone = scan.gone.iter().filter(|path| !scan.broken.contains(*path));
-        let is_same = !self.walked || (&scan.broken, &scan.closed) == (&aside.broken, &aside.closed);
+        let is_same =
+            !self.walked || (&scan.broken, &scan.closed) == (&aside.broken, &aside.closed);
         scan.changed.is_empty() && gone.next().is_none() && is_same
     }
 
@@ -62,7 +63,9 @@ impl Look {
     ) -> (BTreeSet<Number>, BTreeSet<String>) {
         let mut folders: BTreeSet<String> = self.sections.keys().cloned().collect();
         for path in &self.scan.gone {
-            let is_section = catalogue.at(path).is_some_and(|row| row.class == Class::Section);
+            let is_section = catalogue
+                .at(path)
+                .is_some_and(|row| row.class == Class::Section);
             if is_section {
                 let folder = location::folder(path);
                 catalogue.sections.remove(folder);
@@ -74,7 +77,9 @@ impl Look {
         if self.walked {
             let broken = self.scan.broken.iter();
             self.rows.extend(broken.map(|path| phantom(path)));
-            let leaving = paths.iter().filter(|path| !self.scan.broken.contains(*path));
+            let leaving = paths
+                .iter()
+                .filter(|path| !self.scan.broken.contains(*path));
             catalogue.remove(&leaving.cloned().collect());
             catalogue.places = self.scan.places;
             *aside = Aside {
@@ -101,10 +106,19 @@ impl Look {
                 });
                 above.next().is_some()
             };
-            numbers.extend(catalogue.rows().filter(|(_, row)| is_below(row)).map(|(number, _)| number));
+            numbers.extend(
+                catalogue
+                    .rows()
+                    .filter(|(_, row)| is_below(row))
+                    .map(|(number, _)| number),
+            );
         }
         numbers.extend(catalogue.restless());
-        paths.extend(numbers.iter().filter_map(|number| Some(catalogue.row(*number)?.path.to_string())));
+        paths.extend(
+            numbers
+                .iter()
+                .filter_map(|number| Some(catalogue.row(*number)?.path.to_string())),
+        );
         (numbers, paths)
     }
 }
@@ -163,7 +177,11 @@ pub(super) fn look(
         // an editor that puts the text aside before it writes the new one leaves a gap, and half a deployment too
         let has_gap = missed < folder::QUIET && order.finished.misses(&scan, catalogue);
         if (is_whole && !has_gap) || waited >= PATIENCE {
-            let mut look = Look { scan, walked, ..Look::default() };
+            let mut look = Look {
+                scan,
+                walked,
+                ..Look::default()
+            };
             look.scan.changed.shrink_to(1);
             for parsed in parsed {
                 let folder = location::folder(&parsed.row.path);
@@ -191,7 +209,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A scan in which no file was written a moment ago: it might be half written. Waits at most as long as is left.
-fn settled(root: &Path, known: &Catalogue, order: &Order, waited: &mut Duration) -> Result<Scan, Halt> {
+fn settled(
+    root: &Path,
+    known: &Catalogue,
+    order: &Order,
+    waited: &mut Duration,
+) -> Result<Scan, Halt> {
     loop {
         let scan = folder::scan(root, known).map_err(|error| {
             let remedy = "make it, or name another one with `--articles`";
@@ -234,10 +257,12 @@ fn parse(found: &Found, config: &Config, order: &Order) -> Parsed {
                 } else {
                     // a fault of ours in one file must not take the others along
                     let parsed = silenced(|| article::parse(source, &config.dialect));
-                    let (outcome, notes) = parsed
-                        .unwrap_or_else(|cause| (Outcome::Broken, vec![fault(path, &cause)]));
+                    let (outcome, notes) =
+                        parsed.unwrap_or_else(|cause| (Outcome::Broken, vec![fault(path, &cause)]));
                     row = match outcome {
-                        Outcome::Article(article) => row.with(Reading::Whole, Some(&article), &notes),
+                        Outcome::Article(article) => {
+                            row.with(Reading::Whole, Some(&article), &notes)
+                        }
                         Outcome::Broken | Outcome::Empty => row.with(Reading::Broken, None, &notes),
                         Outcome::Other => row.with(Reading::Other, None, &notes),
                     };
@@ -247,7 +272,10 @@ fn parse(found: &Found, config: &Config, order: &Order) -> Parsed {
                 // what is in the way may go without a trace in the stamp
                 row.trusted = false;
                 if found.class == Class::Section {
-                    section = Some(Section { draft: true, ..Section::default() });
+                    section = Some(Section {
+                        draft: true,
+                        ..Section::default()
+                    });
                     row = row.with(Reading::Other, None, &[problem]);
                 } else {
                     row = row.with(Reading::Broken, None, &[problem]);
@@ -255,7 +283,11 @@ fn parse(found: &Found, config: &Config, order: &Order) -> Parsed {
             }
         }
     }
-    Parsed { row, section, as_seen }
+    Parsed {
+        row,
+        section,
+        as_seen,
+    }
 }
 
 /// What the author is told where we fail.
@@ -309,7 +341,11 @@ pub(super) fn fall_back(
         return Offer::No;
     };
     let path = row.path.to_string();
-    let modified = if row.stamp.inode == 0 { order.now } else { row.stamp.modified() };
+    let modified = if row.stamp.inode == 0 {
+        order.now
+    } else {
+        row.stamp.modified()
+    };
     if catalogue.around(&path).any(|section| section.draft) {
         return Offer::No;
     }
@@ -320,7 +356,9 @@ pub(super) fn fall_back(
     problems.push(still_published(&path));
     catalogue.stand_in(number, Some(article));
     match catalogue.article(number) {
-        Some(article) => Offer::Candidate(Box::new(Candidate::new(&article, modified, &config.site))),
+        Some(article) => {
+            Offer::Candidate(Box::new(Candidate::new(&article, modified, &config.site)))
+        }
         None => Offer::No,
     }
 }
@@ -350,7 +388,12 @@ pub(super) fn place(config: &Config, catalogue: &Catalogue, path: &str) -> PathB
 }
 
 /// An article with its text, read again.
-pub(super) fn whole(config: &Config, catalogue: &Catalogue, state: &State, number: Number) -> Option<Article> {
+pub(super) fn whole(
+    config: &Config,
+    catalogue: &Catalogue,
+    state: &State,
+    number: Number,
+) -> Option<Article> {
     let known = catalogue.article(number)?;
     let row = catalogue.row(number)?;
     if row.reading == Reading::Broken {
@@ -364,7 +407,9 @@ pub(super) fn whole(config: &Config, catalogue: &Catalogue, state: &State, numbe
         stamp: row.stamp,
     };
     let path = &found.path;
-    let parsed = folder::read(&found).ok().and_then(|(bytes, _)| again(path, bytes, config));
+    let parsed = folder::read(&found)
+        .ok()
+        .and_then(|(bytes, _)| again(path, bytes, config));
     let is_same = |article: &Article| article.digest == known.digest;
     // whoever writes it right now is read in the next turn
     let mut article = match parsed {

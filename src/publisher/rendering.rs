@@ -38,6 +38,23 @@ pub(super) struct Rendering {
     pub(super) notes: Vec<Problem>,
 }
 
+/// What is the same on all pages of articles.
+struct Frame<'a> {
+    site: &'a Site,
+    channels: &'a [Channel],
+    version: u64,
+}
+
+impl<'a> Frame<'a> {
+    fn new(site: &'a Site, channels: &'a [Channel]) -> Self {
+        Self {
+            site,
+            channels,
+            version: page::made_of(site, channels),
+        }
+    }
+}
+
 /// What a rendering is made from.
 pub(super) struct Studio<'a> {
     pub(super) config: &'a Config,
@@ -95,20 +112,27 @@ pub(super) fn render(studio: &Studio<'_>, desk: &mut Desk) -> anyhow::Result<Ren
     let mut kept: Vec<Option<Vec<Document>>> = Vec::with_capacity(wanted.len());
     for (wanted, channel) in wanted.iter().zip(&channels) {
         let before = desk.feeds.get(&wanted.spec.name);
-        let is_same = before.is_some() && wanted.made_of(channel, &looks, studio.ledger) == before.copied();
-        let routes = wanted.spec.formats.iter().map(|kind| wanted.spec.route(*kind));
-        let documents = is_same.then(|| routes.map(|route| studio.kept(&route)).collect()).flatten();
+        let is_same =
+            before.is_some() && wanted.made_of(channel, &looks, studio.ledger) == before.copied();
+        let routes = wanted
+            .spec
+            .formats
+            .iter()
+            .map(|kind| wanted.spec.route(*kind));
+        let documents = is_same
+            .then(|| routes.map(|route| studio.kept(&route)).collect())
+            .flatten();
         if documents.is_none() {
             stale.extend(&wanted.selected);
         }
         kept.push(documents);
     }
-    let leaf = page::made_of(site, &channels[..config.specs.len()]);
+    let frame = Frame::new(site, &channels[..config.specs.len()]);
     let mut kept_pages = BTreeMap::new();
     for (number, page) in &pages {
         let path = desk.catalogue.row(*number).map_or("", |row| &row.path);
         let before = desk.shown.get(path).and_then(|shown| shown.page);
-        let made_of = looks.get(number).map(|look| look ^ leaf);
+        let made_of = looks.get(number).map(|look| look ^ frame.version);
         let is_same = before.is_some() && made_of == before;
         match is_same.then(|| studio.kept(&page::route(page))).flatten() {
             Some(document) => {
@@ -133,11 +157,18 @@ pub(super) fn render(studio: &Studio<'_>, desk: &mut Desk) -> anyhow::Result<Ren
     let documents = documents.map(|(feed, _)| render::documents(feed));
     let documents: Result<Vec<Vec<Document>>, String> = documents.collect();
     let documents = documents.map_err(|error| anyhow!("cannot write {error}"))?;
-    for document in documents.into_iter().chain(kept.into_iter().flatten()).flatten() {
+    for document in documents
+        .into_iter()
+        .chain(kept.into_iter().flatten())
+        .flatten()
+    {
         rendering.wanted.insert(document.route.clone());
         rendering.put(document);
     }
-    let names: BTreeSet<&str> = wanted.iter().map(|wanted| wanted.spec.name.as_str()).collect();
+    let names: BTreeSet<&str> = wanted
+        .iter()
+        .map(|wanted| wanted.spec.name.as_str())
+        .collect();
     desk.feeds.retain(|name, _| names.contains(name.as_str()));
     for ((wanted, channel), made) in wanted.iter().zip(&channels).zip(feeds) {
         if let Some((_, record)) = made {
@@ -156,12 +187,19 @@ pub(super) fn render(studio: &Studio<'_>, desk: &mut Desk) -> anyhow::Result<Ren
     }
     rendering.put(opml::write(&site.title, &channels)?);
     if site.permalink.is_none() {
-        rendering.pages(&pages, kept_pages, desk, &fragments, &looks, leaf, site, &channels[..config.specs.len()]);
+        rendering.pages(&pages, kept_pages, desk, &fragments, &looks, &frame);
         rendering.assets(studio, desk);
     }
     rendering.edition.moved = moved(&desk.catalogue, site, &rendering.edition);
-    let paths: BTreeSet<&str> = rendering.shown.iter().filter_map(|number| Some(&*desk.catalogue.row(*number)?.path)).collect();
-    let leaving = desk.shown.keys().filter(|path| !paths.contains(path.as_str()));
+    let paths: BTreeSet<&str> = rendering
+        .shown
+        .iter()
+        .filter_map(|number| Some(&*desk.catalogue.row(*number)?.path))
+        .collect();
+    let leaving = desk
+        .shown
+        .keys()
+        .filter(|path| !paths.contains(path.as_str()));
     desk.unshown.extend(leaving.cloned().collect::<Vec<_>>());
     desk.shown.retain(|path, _| paths.contains(path.as_str()));
     for shown in desk.shown.values() {
@@ -195,7 +233,8 @@ fn looks(shown: &BTreeSet<Number>, desk: &Desk, site: &Site) -> Looks {
         let before = desk.shown.get(&*row.path)?;
         let is_same = before.version == desk.catalogue.version(*number);
         let mut asked = before.asked.iter();
-        let holds = is_same && asked.all(|(asked, answer)| asked.answer(&desk.catalogue, site) == *answer);
+        let holds =
+            is_same && asked.all(|(asked, answer)| asked.answer(&desk.catalogue, site) == *answer);
         holds.then(|| (*number, look(before)))
     });
     looks.collect()
@@ -212,7 +251,9 @@ fn look(shown: &Shown) -> u64 {
 
 /// The first 64 bits of a hash.
 pub(super) fn short(hasher: &blake3::Hasher) -> u64 {
-    let bytes: [u8; 8] = hasher.finalize().as_bytes()[..8].try_into().unwrap_or_default();
+    let bytes: [u8; 8] = hasher.finalize().as_bytes()[..8]
+        .try_into()
+        .unwrap_or_default();
     u64::from_le_bytes(bytes)
 }
 
@@ -230,15 +271,18 @@ impl Rendering {
         desk: &mut Desk,
         fragments: &Fragments,
         looks: &Looks,
-        leaf: u64,
-        site: &Site,
-        channels: &[Channel],
+        frame: &Frame<'_>,
     ) {
-        let stale = pages.par_iter().filter(|(number, _)| !kept.contains_key(number));
+        let stale = pages
+            .par_iter()
+            .filter(|(number, _)| !kept.contains_key(number));
         let made: Vec<(Number, Document)> = stale
             .filter_map(|(number, page)| {
                 let fragment = fragments.get(number)?;
-                Some((*number, page::article(page, &fragment.item, site, channels)))
+                Some((
+                    *number,
+                    page::article(page, &fragment.item, frame.site, frame.channels),
+                ))
             })
             .collect();
         if !made.is_empty() || !kept.is_empty() {
@@ -247,7 +291,7 @@ impl Rendering {
         for (number, page) in made {
             let path = desk.catalogue.row(number).map_or("", |row| &row.path);
             if let Some(shown) = desk.shown.get_mut(path) {
-                shown.page = looks.get(&number).map(|look| look ^ leaf);
+                shown.page = looks.get(&number).map(|look| look ^ frame.version);
                 shown.is_new = true;
             }
             self.put(page);
@@ -259,8 +303,11 @@ impl Rendering {
     fn assets(&mut self, studio: &Studio<'_>, desk: &mut Desk) {
         let config = studio.config;
         let numbers = self.shown.iter();
-        let shown = numbers.filter_map(|number| desk.shown.get(&*desk.catalogue.row(*number)?.path));
-        let assets = shown.flat_map(|shown| &shown.assets).chain(&config.icon_asset);
+        let shown =
+            numbers.filter_map(|number| desk.shown.get(&*desk.catalogue.row(*number)?.path));
+        let assets = shown
+            .flat_map(|shown| &shown.assets)
+            .chain(&config.icon_asset);
         let assets: BTreeSet<String> = assets.cloned().collect();
         let mut published = BTreeMap::new();
         for path in assets {
@@ -352,7 +399,9 @@ fn fragments(
                 let (fragment, shown, source) = *made;
                 let look = look(&shown);
                 looks.insert(number, look);
-                rendering.sources.extend(source.map(|source| (path.clone(), source)));
+                rendering
+                    .sources
+                    .extend(source.map(|source| (path.clone(), source)));
                 desk.shown.insert(path, shown);
                 let fragment = Arc::new(fragment);
                 if desk.stays {
@@ -368,7 +417,8 @@ fn fragments(
             }
         }
     }
-    desk.fragments.retain(|number, _| rendering.shown.contains(number));
+    desk.fragments
+        .retain(|number, _| rendering.shown.contains(number));
     fragments
 }
 
@@ -391,15 +441,18 @@ fn one(number: Number, studio: &Studio<'_>, catalogue: &Catalogue, site: &Site) 
         return Rendered::Not(problem.remedy("the next run reads it"));
     };
     let wanted = fragment::media_files(&entry.article, catalogue, site);
-    let media = wanted.into_iter().filter_map(|path| {
-        let media = crate::folder::media(&super::read::place(studio.config, catalogue, &path));
-        Some((path, media))
+    let media = wanted.into_iter().map(|path| {
+        let place = super::read::place(studio.config, catalogue, &path);
+        (path, crate::folder::media(&place))
     });
     let media = media.collect();
     // a fault of ours in one article must not take the others along
     match silenced(|| fragment::render(&entry, catalogue, site, &media)) {
         Ok(fragment) => {
-            let asked = fragment.asked.iter().map(|asked| (asked.clone(), asked.answer(catalogue, site)));
+            let asked = fragment
+                .asked
+                .iter()
+                .map(|asked| (asked.clone(), asked.answer(catalogue, site)));
             let notes = if fragment.problems.is_empty() {
                 String::new()
             } else {
@@ -590,7 +643,10 @@ fn feed_record(
 /// The old addresses of articles, as far as they are below the base URL and nothing else is there.
 fn moved(catalogue: &Catalogue, site: &Site, edition: &Edition) -> BTreeMap<String, String> {
     let mut moved = BTreeMap::new();
-    for entry in catalogue.aliased().filter_map(|number| catalogue.entry(number)) {
+    for entry in catalogue
+        .aliased()
+        .filter_map(|number| catalogue.entry(number))
+    {
         let link = crate::link::of(&entry, site);
         let aliases = entry.article.aliases.iter();
         for route in aliases.filter_map(|alias| crate::link::route_of(alias, site)) {

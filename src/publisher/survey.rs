@@ -125,8 +125,11 @@ pub(super) fn survey(
     problems.extend(catalogue.notes());
     problems.extend(seen.problems);
     problems.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
-    let rows = catalogue.rows().filter(|(_, row)| row.class == Class::Article);
-    let listed = rows.map(|(number, row)| listed(number, row, &catalogue, config, order.now, &problems));
+    let rows = catalogue
+        .rows()
+        .filter(|(_, row)| row.class == Class::Article);
+    let listed =
+        rows.map(|(number, row)| listed(number, row, &catalogue, config, order.now, &problems));
     let mut files: Vec<Listed> = listed.collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(Survey {
