@@ -405,13 +405,10 @@ impl Catalogue {
                 row.facts = Box::default();
             }
         }
-        let numbered: Vec<(Number, Public)> = public
-            .into_iter()
-            .filter_map(|public| Some((self.number(&public.path)?, public)))
-            .collect();
-        let linked: Vec<(Number, Public, bool, u64)> = numbered
+        let linked: Vec<(Number, Public, bool, u64)> = public
             .into_par_iter()
-            .filter_map(|(number, public)| {
+            .filter_map(|public| {
+                let number = self.number(&public.path)?;
                 let entry = Entry::new(&public, self.article(number)?);
                 let link = row::hash(&crate::link::of(&entry, site));
                 Some((number, public, entry.in_feeds(), link))

@@ -161,7 +161,7 @@ impl<'a> Publisher<'a> {
         desk.open(config);
         let look = read::look(config, desk, &state, order, self.progress)?;
         if desk.is_quiet(config, &look, order.now) {
-            return Ok(desk.rest(config, &state));
+            return Ok(desk.rest(config, &state, order));
         }
         let outcome = self.work(desk, look, state, order, show);
         if outcome.is_err() || order.dry_run {
@@ -237,7 +237,13 @@ impl<'a> Publisher<'a> {
             &rendering.sources,
             &mut turn,
         )?;
-        desk.close(config, order, &touched, gone, &turn)?;
+        if let Err(error) = desk.close(config, order, &touched, gone, &turn) {
+            let what = format!("cannot be kept: {error:#}");
+            let problem =
+                Problem::warning(config.state().join("cache").display().to_string(), what);
+            let remedy = "everything is published; the next run takes longer";
+            turn.problems.push(problem.remedy(remedy));
+        }
         Ok(turn)
     }
 

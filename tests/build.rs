@@ -682,3 +682,19 @@ fn a_copy_is_a_copy_of_what_its_original_says_now() {
     site.build_well();
     assert_eq!(site.read("feeds/atom.xml"), before);
 }
+
+#[test]
+fn white_space_around_a_line_of_the_ledger_loses_nothing() {
+    let line = "{\"path\":\"a.md\",\"id\":\"tag:example.org,2026:/a\",\"seen\":\"2026-01-01T00:00:00Z\",\
+                \"published\":\"2026-01-01T00:00:00Z\",\"digest\":\"d\"}";
+    for text in [
+        format!("{line}\u{c}\n"),
+        format!(" \t{line}\r\n"),
+        line.to_owned(),
+    ] {
+        let (ledger, faults) = tidings::ledger::Ledger::parse(text.as_bytes());
+        assert!(faults.is_empty(), "{text:?}: {faults:?}");
+        assert_eq!(ledger.to_text(), format!("{line}\n"), "{text:?}");
+        assert!(ledger.at("a.md").is_some(), "{text:?}");
+    }
+}

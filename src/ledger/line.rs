@@ -158,7 +158,8 @@ pub(super) fn read(text: &[u8], ledger: &mut Ledger) -> (Vec<Fault>, Vec<String>
                     ledger.put_feed(feed);
                 }
                 Line::Article(record) => {
-                    contested.extend(take(*record, line, ledger));
+                    // what stands around it is not understood again
+                    contested.extend(take(*record, line.trim_ascii(), ledger));
                 }
                 Line::Fault(_) if !line.ends_with(b"\n") => {
                     faults.push(Fault::Torn { line: number });

@@ -271,8 +271,11 @@ impl Desk {
     }
 
     /// The account of a turn that has nothing to do.
-    pub(super) fn rest(&self, config: &Config, state: &State) -> Turn {
-        Disk::new(&config.feeds, &config.state()).tidy();
+    pub(super) fn rest(&self, config: &Config, state: &State, order: &Order) -> Turn {
+        // who only looks has no lock: what lies about may be another run's
+        if !order.dry_run {
+            Disk::new(&config.feeds, &config.state()).tidy();
+        }
         let problems: Vec<Problem> = serde_json::from_str(&self.problems).unwrap_or_default();
         let news = problems.iter().filter(|problem| state.is_news(problem));
         Turn {
@@ -329,7 +332,8 @@ impl Desk {
             .iter()
             .filter_map(|number| self.catalogue.row(*number));
         let few = touched.len() * 8 < self.catalogue.len() || touched.len() < 64;
-        let is_appended = few && self.is_cached && {
+        // what fails half-way is no cache to append to
+        let is_appended = few && std::mem::take(&mut self.is_cached) && {
             let things: Vec<Thing> = gone
                 .into_iter()
                 .map(Thing::Gone)

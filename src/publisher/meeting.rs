@@ -73,6 +73,7 @@ pub(super) fn observe(
             Offer::Hidden(_) | Offer::No => {}
         }
     }
+    let offered = candidates.len();
     books.mend(
         config,
         &mut desk.catalogue,
@@ -81,8 +82,9 @@ pub(super) fn observe(
         &mut candidates,
         &mut problems,
     );
+    // of what is lost, that which was found again in the published feeds
     waiting.extend(
-        candidates
+        candidates[offered..]
             .iter()
             .filter_map(|candidate| desk.catalogue.number(&candidate.path)),
     );
