@@ -135,6 +135,21 @@ impl Part {
         self
     }
 
+    /// What a file is that is to be looked at; of any other it is counted, and told, that it is there.
+    fn class(&mut self, name: &OsStr, path: &str) -> Option<Class> {
+        match classify(name, path) {
+            name::Class::Article => return Some(Class::Article),
+            name::Class::Section => return Some(Class::Section),
+            name::Class::Asset => return Some(Class::Asset),
+            name::Class::Unread(extension) => {
+                self.unread.insert(extension);
+            }
+            name::Class::Ignored => {}
+        }
+        self.scan.files += 1;
+        None
+    }
+
     fn closed(&mut self, path: &str, error: &std::io::Error) {
         self.unreadable(path, error);
         self.scan.closed.push(path.to_owned());
@@ -322,19 +337,8 @@ impl Walk<'_> {
             }
         }
         let path = inside(path, name);
-        let class = match classify(name, &path) {
-            name::Class::Article => Class::Article,
-            name::Class::Section => Class::Section,
-            name::Class::Asset => Class::Asset,
-            name::Class::Unread(extension) => {
-                part.scan.files += 1;
-                part.unread.insert(extension);
-                return;
-            }
-            name::Class::Ignored => {
-                part.scan.files += 1;
-                return;
-            }
+        let Some(class) = part.class(name, &path) else {
+            return;
         };
         let place = place.join(name);
         match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -427,16 +431,8 @@ impl Walk<'_> {
             *part = inside.and(self.folder(&target, &path, kin));
         } else if meta.is_file() {
             let name = place.file_name().unwrap_or_default();
-            let class = match classify(name, &path) {
-                name::Class::Article => Class::Article,
-                name::Class::Section => Class::Section,
-                name::Class::Asset => Class::Asset,
-                name::Class::Unread(extension) => {
-                    part.scan.files += 1;
-                    part.unread.insert(extension);
-                    return;
-                }
-                name::Class::Ignored => return,
+            let Some(class) = part.class(name, &path) else {
+                return;
             };
             part.scan.places.insert(path.clone(), target.clone());
             let stamp = super::stamp(&meta);
