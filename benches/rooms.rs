@@ -15,6 +15,7 @@ use tidings::article::{Dialect, Markup, Source, front_matter, markdown};
 use tidings::edition::Kind;
 use tidings::feed::{Channel, Content, Feed, FeedSpec, Filter, Item};
 use tidings::html::{self, Surroundings};
+use tidings::render::Pieces;
 use url::Url;
 
 const HEAD: &str = "---\ntitle: \"Story power study over naïve café\"\ndate: 2025-12-26T06:28:48Z\n\
@@ -133,7 +134,7 @@ fn writing_20_items(bencher: Bencher<'_, '_>, name: &str) {
         "atom" => Kind::Atom,
         _ => Kind::Json,
     });
-    bencher.bench(|| tidings::render::documents(black_box(&feed)).unwrap());
+    bencher.bench(|| tidings::render::documents(black_box(&feed), &Pieces::default()).unwrap());
 }
 
 #[divan::bench(args = ["rss", "atom", "json"])]
@@ -143,7 +144,9 @@ fn the_gate_over_20_items(bencher: Bencher<'_, '_>, name: &str) {
         "atom" => Kind::Atom,
         _ => Kind::Json,
     };
-    let document = tidings::render::documents(&feed(kind)).unwrap().remove(0);
+    let document = tidings::render::documents(&feed(kind), &Pieces::default())
+        .unwrap()
+        .remove(0);
     let tidings::edition::Body::Memory(bytes) = document.body else {
         return;
     };
@@ -155,7 +158,7 @@ fn the_gate_over_20_items(bencher: Bencher<'_, '_>, name: &str) {
 
 #[divan::bench(args = ["304", "200"])]
 fn respond(bencher: Bencher<'_, '_>, status: &str) {
-    let document = tidings::render::documents(&feed(Kind::Rss))
+    let document = tidings::render::documents(&feed(Kind::Rss), &Pieces::default())
         .unwrap()
         .remove(0);
     let tidings::edition::Body::Memory(bytes) = document.body else {

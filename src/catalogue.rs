@@ -1,7 +1,7 @@
 //! Every file of the folder, what was understood of it, and what of it is public, in order, with what links between
 //! articles need. Kept from turn to turn: a turn tells what changed.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -88,9 +88,19 @@ pub struct Catalogue {
     by_digest: OnceLock<HashMap<u64, Vec<Number>>>,
 }
 
-/// By which rows are sorted: all that lies in one folder stands together.
-fn key(path: &str) -> (&str, &str) {
-    (location::folder(path), location::name(path))
+/// How rows are sorted, by folder and then by name: all that lies in one folder stands together.
+fn compare(a: &str, b: &str) -> Ordering {
+    let (a_bytes, b_bytes) = (a.as_bytes(), b.as_bytes());
+    let same = a_bytes.iter().zip(b_bytes).take_while(|(a, b)| a == b);
+    let same = same.count();
+    let (a_rest, b_rest) = (&a_bytes[same..], &b_bytes[same..]);
+    // most are neighbours: where their folders end need not be found
+    if a_rest.contains(&b'/') || b_rest.contains(&b'/') {
+        let key = |path| (location::folder(path), location::name(path));
+        key(a).cmp(&key(b))
+    } else {
+        a_rest.cmp(b_rest)
+    }
 }
 
 impl Catalogue {
@@ -103,10 +113,10 @@ impl Catalogue {
         catalogue.rows = rows.into_iter().map(Some).collect();
         let is_sorted = catalogue
             .sorted
-            .is_sorted_by_key(|number| key(catalogue.path(*number)));
+            .is_sorted_by(|a, b| compare(catalogue.path(*a), catalogue.path(*b)).is_le());
         if !is_sorted {
             let mut sorted = std::mem::take(&mut catalogue.sorted);
-            sorted.par_sort_by_key(|number| key(catalogue.path(*number)));
+            sorted.par_sort_by(|a, b| compare(catalogue.path(*a), catalogue.path(*b)));
             catalogue.sorted = sorted;
         }
         catalogue.settle();
@@ -252,10 +262,9 @@ impl Catalogue {
     /// The row of the file at `path`.
     #[must_use]
     pub fn number(&self, path: &str) -> Option<Number> {
-        let wanted = key(path);
         let found = self
             .sorted
-            .binary_search_by(|number| key(self.path(*number)).cmp(&wanted));
+            .binary_search_by(|number| compare(self.path(*number), path));
         found.ok().map(|index| self.sorted[index])
     }
 
@@ -302,14 +311,14 @@ impl Catalogue {
         if new.len() > 8 {
             let mut sorted = std::mem::take(&mut self.sorted);
             sorted.extend(new);
-            sorted.par_sort_by(|a, b| key(self.path(*a)).cmp(&key(self.path(*b))));
+            sorted.par_sort_by(|a, b| compare(self.path(*a), self.path(*b)));
             self.sorted = sorted;
         } else {
             for number in new {
-                let wanted = key(self.path(number));
+                let path = self.path(number);
                 let at = self
                     .sorted
-                    .partition_point(|other| key(self.path(*other)) < wanted);
+                    .partition_point(|other| compare(self.path(*other), path).is_lt());
                 self.sorted.insert(at, number);
             }
         }

@@ -9,6 +9,7 @@ mod atom;
 mod forms;
 mod html;
 mod json;
+mod memory;
 mod opml;
 pub mod read;
 mod rss;

@@ -213,15 +213,23 @@ impl Item {
         }
     }
 
+    /// The digest of all that a document shows of it.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hasher = Digest(blake3::Hasher::new());
+        self.hash(&mut hasher);
+        *hasher.0.finalize().as_bytes()
+    }
+
     /// About how many bytes it takes in a document: what is text to XML grows when it is escaped.
     fn weight(&self) -> usize {
-        let escaped = |text: &str| {
-            text.len()
-                + 4 * text
-                    .bytes()
-                    .filter(|b| matches!(b, b'<' | b'>' | b'&' | b'"'))
-                    .count()
+        let special = |chunk: &[u8]| {
+            // few enough for one byte: many are counted at once
+            let count = |sum: u8, b: &u8| sum + u8::from(matches!(b, b'<' | b'>' | b'&' | b'"'));
+            usize::from(chunk.iter().fold(0, count))
         };
+        let escaped =
+            |text: &str| text.len() + 4 * text.as_bytes().chunks(255).map(special).sum::<usize>();
         escaped(&self.html) + escaped(&self.summary) + 600
     }
 }

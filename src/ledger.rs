@@ -142,9 +142,20 @@ impl Ledger {
     /// Takes over what a line says, as [`parse`](Self::parse) does; the text to append.
     pub fn put(&mut self, record: &Record) -> String {
         let text = line::write(record);
-        self.insert(record, text.as_bytes());
-        self.lines.lead(record);
+        self.put_line(record, &text);
         text
+    }
+
+    /// The same, of a record whose line is written already.
+    pub fn put_line(&mut self, record: &Record, line: &str) {
+        self.insert(record, line.as_bytes());
+        self.lines.lead(record);
+    }
+
+    /// The line of a record.
+    #[must_use]
+    pub fn line(record: &Record) -> String {
+        line::write(record)
     }
 
     /// Takes over a feed's record; the text to append.

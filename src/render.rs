@@ -1,48 +1,98 @@
 //! From a feed to documents: one small file per format.
 
+use bytes::Bytes;
+use rayon::prelude::*;
+
 use crate::edition::{Body, Document, Kind};
-use crate::feed::Feed;
+use crate::feed::{Feed, Item};
 
 mod atom;
 mod json;
 pub mod opml;
+mod pieces;
 mod rss;
 mod xml;
+
+pub use pieces::Pieces;
 
 /// What `generator` says; without a version, so that an upgrade changes no byte.
 const GENERATOR: &str = "tidings";
 
-/// Writes every document of a feed.
+/// What stands around the entries of a document.
+struct Frame {
+    above: Vec<u8>,
+    between: &'static [u8],
+    below: &'static [u8],
+}
+
+/// Writes every document of a feed. An entry that was written before is taken from `pieces`.
 ///
 /// # Errors
 /// If a writer refuses (none is known to): the format and why.
-pub fn documents(feed: &Feed) -> Result<Vec<Document>, String> {
-    feed.spec
-        .formats
-        .iter()
-        .map(|kind| document(feed, *kind))
+pub fn documents(feed: &Feed, pieces: &Pieces) -> Result<Vec<Document>, String> {
+    let digests: Vec<[u8; 32]> = feed.items.iter().map(Item::digest).collect();
+    let formats = feed.spec.formats.par_iter();
+    formats
+        .map(|kind| document(feed, *kind, &digests, pieces))
         .collect()
 }
 
-fn document(feed: &Feed, kind: Kind) -> Result<Document, String> {
-    let bytes = match kind {
-        Kind::Rss => rss::write(feed).map_err(|error| format!("RSS: {error}"))?,
-        Kind::Atom => atom::write(feed).map_err(|error| format!("Atom: {error}"))?,
-        _ => json::write(feed).map_err(|error| format!("JSON Feed: {error}"))?,
+fn document(
+    feed: &Feed,
+    kind: Kind,
+    digests: &[[u8; 32]],
+    known: &Pieces,
+) -> Result<Document, String> {
+    let key = |digest: &[u8; 32]| (kind, feed.spec.content, *digest);
+    let entry = |item: &Item| match kind {
+        Kind::Rss => rss::item(item, feed).map_err(|error| format!("RSS: {error}")),
+        Kind::Atom => atom::entry(item, feed).map_err(|error| format!("Atom: {error}")),
+        _ => json::item(item, feed).map_err(|error| format!("JSON Feed: {error}")),
     };
+    let entries = feed.items.par_iter().zip(digests);
+    let entries = entries.map(|(item, digest)| match known.get(&key(digest)) {
+        Some(piece) => Ok(piece),
+        None => entry(item).map(Bytes::from),
+    });
+    let entries: Vec<Bytes> = entries.collect::<Result<_, String>>()?;
+    let frame = match kind {
+        Kind::Rss => rss::frame(feed).map_err(|error| format!("RSS: {error}"))?,
+        Kind::Atom => atom::frame(feed).map_err(|error| format!("Atom: {error}"))?,
+        _ => json::frame(feed).map_err(|error| format!("JSON Feed: {error}"))?,
+    };
+    let room = entries
+        .iter()
+        .map(|entry| entry.len() + frame.between.len());
+    let room = frame.above.len() + room.sum::<usize>() + frame.below.len();
+    let mut bytes = Vec::with_capacity(room);
+    bytes.extend_from_slice(&frame.above);
+    let mut spans = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.into_iter().enumerate() {
+        if index > 0 {
+            bytes.extend_from_slice(frame.between);
+        }
+        spans.push(bytes.len()..bytes.len() + entry.len());
+        bytes.extend_from_slice(&entry);
+    }
+    bytes.extend_from_slice(frame.below);
+    let bytes = Bytes::from(bytes);
+    let route = feed.spec.route(kind);
+    let pieces = digests.iter().map(key);
+    let pieces = pieces.zip(spans.into_iter().map(|span| bytes.slice(span)));
+    known.keep(&route, pieces.collect());
     #[cfg(debug_assertions)]
     let bytes = unprotected(kind, bytes);
     Ok(Document {
-        route: feed.spec.route(kind),
+        route,
         kind,
-        body: Body::Memory(bytes.into()),
+        body: Body::Memory(bytes),
     })
 }
 
 /// For the tests of the gate alone, and in no release: takes a protection of the writers back, as
 /// `TIDINGS_TEST_UNPROTECTED` says: the document's kind, what is right, and what a worse writer would have written.
 #[cfg(debug_assertions)]
-fn unprotected(kind: Kind, bytes: Vec<u8>) -> Vec<u8> {
+fn unprotected(kind: Kind, bytes: Bytes) -> Bytes {
     let Ok(order) = std::env::var("TIDINGS_TEST_UNPROTECTED") else {
         return bytes;
     };
@@ -52,6 +102,7 @@ fn unprotected(kind: Kind, bytes: Vec<u8>) -> Vec<u8> {
             String::from_utf8_lossy(&bytes)
                 .replacen(right, wrong, 1)
                 .into_bytes()
+                .into()
         }
         _ => bytes,
     }

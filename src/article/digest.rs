@@ -4,7 +4,14 @@
 //! Code keeps its white space, but for spaces at the end of a line: fenced blocks and lines indented by four spaces or a
 //! tab in Markdown, `<pre>` in HTML. Words separated by a blank line are not the words of one paragraph: that counts.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::{Body, Markup};
+
+/// Finds what white space there is to fold; to make such a finder takes longer than to use it.
+static SPACES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"  "));
 
 /// The digest, as hexadecimal.
 pub(super) fn digest(title: Option<&str>, summary: Option<&str>, body: &Body) -> String {
@@ -69,7 +76,7 @@ impl Folded {
             return;
         }
         let line = line.trim_ascii();
-        if memchr::memmem::find(line.as_bytes(), b"  ").is_none()
+        if SPACES.find(line.as_bytes()).is_none()
             && memchr::memchr(b'\t', line.as_bytes()).is_none()
         {
             // what nobody has reflowed or indented is as it should be

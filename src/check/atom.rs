@@ -2,10 +2,21 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::memory::{Facts, LEFT_OUT, Short};
 use super::xml::{Element, walk};
 use super::{Findings, Place, forms, html, shown};
 
 pub(super) fn check(bytes: &[u8], place: Place<'_>, findings: &mut Findings) {
+    let mut found = Findings::default();
+    if !read(Short::of(bytes, "<entry>", "</entry>"), place, &mut found) {
+        found = Findings::default();
+        read(Short::whole(bytes), place, &mut found);
+    }
+    findings.found.append(&mut found.found);
+}
+
+/// Whether all of the document was read.
+fn read(mut short: Short<'_>, place: Place<'_>, findings: &mut Findings) -> bool {
     let mut feed = Feed {
         place,
         seen: HashSet::new(),
@@ -15,16 +26,32 @@ pub(super) fn check(bytes: &[u8], place: Place<'_>, findings: &mut Findings) {
         selves: 0,
         entries: 0,
     };
+    let text = std::mem::take(&mut short.text);
     walk(
-        bytes,
+        &text,
         2,
         findings,
         &mut |element, level, findings| match level {
-            2 if element.name == "atom:entry" => feed.entry(&element, findings),
+            2 if element.name == "atom:entry" => {
+                let before = findings.found.len();
+                let facts = entry(&element, findings);
+                let between = findings.found.len();
+                short.read(&element, between - before, &facts);
+                feed.compare(&facts, findings);
+                short.compared(findings.found.len() - between);
+            }
+            2 if element.name == LEFT_OUT => {
+                if let Some(facts) = short.left_out(&element) {
+                    let before = findings.found.len();
+                    feed.compare(&facts, findings);
+                    short.compared(findings.found.len() - before);
+                }
+            }
             2 => feed.about(&element, findings),
             _ => feed.root(&element, findings),
         },
     );
+    short.close(findings)
 }
 
 struct Feed<'a> {
@@ -123,48 +150,60 @@ impl Feed<'_> {
         }
     }
 
-    fn entry(&mut self, entry: &Element, findings: &mut Findings) {
+    /// An entry among the others.
+    fn compare(&mut self, entry: &Facts, findings: &mut Findings) {
         self.entries += 1;
-        let id = entry
-            .child("atom:id")
-            .map(|id| id.text.clone())
-            .unwrap_or_default();
+        let id = entry.id.clone().unwrap_or_default();
         findings.entry = Some(id.clone());
-        for required in ["atom:title", "atom:id", "atom:updated"] {
-            let count = entry.all(required).count();
-            findings.expect(count > 0, "MissingElement", || {
-                format!("the entry has no `<{}>`", &required[5..])
-            });
-            findings.expect(count < 2, "DuplicateElement", || {
-                format!("the entry has two `<{}>`", &required[5..])
-            });
-        }
         findings.unique(&mut self.ids, &id);
-        for element in &entry.children {
-            self::element(element, findings);
-        }
-        if entry.child("atom:author").is_none() {
+        if !entry.has_author {
             self.authorless.push(id.clone());
         }
-        let alternate = entry
-            .all("atom:link")
-            .any(|link| matches!(link.attribute("rel"), None | Some("alternate")));
-        findings.expect(
-            alternate || entry.child("atom:content").is_some(),
-            "MissingAlternateLink",
-            || "the entry has neither content nor an alternate link".to_owned(),
-        );
-        if let Some(updated) = entry.child("atom:updated") {
-            let other = self.updated.insert(updated.text.clone(), id);
+        if let Some(updated) = &entry.updated {
+            let other = self.updated.insert(updated.clone(), id);
             findings.expect(other.is_none(), "DuplicateUpdated", || {
                 format!(
                     "was changed at the same instant as `{}`: {}",
                     shown(other.as_deref().unwrap_or_default()),
-                    shown(&updated.text)
+                    shown(updated)
                 )
             });
         }
         findings.entry = None;
+    }
+}
+
+/// An entry by itself.
+fn entry(entry: &Element, findings: &mut Findings) -> Facts {
+    let id = entry.child("atom:id").map(|id| id.text.clone());
+    findings.entry = Some(id.clone().unwrap_or_default());
+    for required in ["atom:title", "atom:id", "atom:updated"] {
+        let count = entry.all(required).count();
+        findings.expect(count > 0, "MissingElement", || {
+            format!("the entry has no `<{}>`", &required[5..])
+        });
+        findings.expect(count < 2, "DuplicateElement", || {
+            format!("the entry has two `<{}>`", &required[5..])
+        });
+    }
+    for element in &entry.children {
+        self::element(element, findings);
+    }
+    let alternate = entry
+        .all("atom:link")
+        .any(|link| matches!(link.attribute("rel"), None | Some("alternate")));
+    findings.expect(
+        alternate || entry.child("atom:content").is_some(),
+        "MissingAlternateLink",
+        || "the entry has neither content nor an alternate link".to_owned(),
+    );
+    findings.entry = None;
+    Facts {
+        id,
+        updated: entry
+            .child("atom:updated")
+            .map(|updated| updated.text.clone()),
+        has_author: entry.child("atom:author").is_some(),
     }
 }
 

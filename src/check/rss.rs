@@ -3,22 +3,48 @@
 
 use std::collections::HashSet;
 
+use super::memory::{Facts, LEFT_OUT, Short};
 use super::xml::{Element, walk};
 use super::{Findings, Place, forms, html, shown};
 
 pub(super) fn check(bytes: &[u8], place: Place<'_>, findings: &mut Findings) {
+    let mut found = Findings::default();
+    if !read(Short::of(bytes, "<item>", "</item>"), place, &mut found) {
+        found = Findings::default();
+        read(Short::whole(bytes), place, &mut found);
+    }
+    findings.found.append(&mut found.found);
+}
+
+/// Whether all of the document was read.
+fn read(mut short: Short<'_>, place: Place<'_>, findings: &mut Findings) -> bool {
     let mut channel = Channel {
         place,
         seen: HashSet::new(),
         guids: HashSet::new(),
         selves: 0,
     };
+    let text = std::mem::take(&mut short.text);
     walk(
-        bytes,
+        &text,
         3,
         findings,
         &mut |element, level, findings| match level {
-            3 if element.name == "item" => channel.item(&element, findings),
+            3 if element.name == "item" => {
+                let before = findings.found.len();
+                let facts = item(&element, findings);
+                let between = findings.found.len();
+                short.read(&element, between - before, &facts);
+                channel.compare(&facts, findings);
+                short.compared(findings.found.len() - between);
+            }
+            3 if element.name == LEFT_OUT => {
+                if let Some(facts) = short.left_out(&element) {
+                    let before = findings.found.len();
+                    channel.compare(&facts, findings);
+                    short.compared(findings.found.len() - before);
+                }
+            }
             3 => channel.about(&element, findings),
             2 => findings.expect(element.name == "channel", "UndefinedElement", || {
                 format!("`<{}>` stands in `<rss>`", element.name)
@@ -26,6 +52,7 @@ pub(super) fn check(bytes: &[u8], place: Place<'_>, findings: &mut Findings) {
             _ => channel.root(&element, findings),
         },
     );
+    short.close(findings)
 }
 
 struct Channel<'a> {
@@ -105,42 +132,52 @@ impl Channel<'_> {
             .for_each(|mime| forms::mime(mime, "atom:link", findings));
     }
 
-    fn item(&mut self, item: &Element, findings: &mut Findings) {
-        let guid = item.child("guid");
-        findings.entry = guid.map(|guid| guid.text.clone());
-        match guid {
-            Some(guid) => {
-                self::guid(guid, findings);
-                findings.unique(&mut self.guids, &guid.text);
-            }
-            None => findings.add("MissingGuid", "an `<item>` has no `<guid>`"),
+    /// An item among the others.
+    fn compare(&mut self, item: &Facts, findings: &mut Findings) {
+        if let Some(guid) = &item.id {
+            findings.entry = Some(guid.clone());
+            findings.unique(&mut self.guids, guid);
+            findings.entry = None;
         }
-        let has = |name| {
-            item.child(name)
-                .is_some_and(|element| !element.text.trim().is_empty())
-        };
-        findings.expect(
-            has("title") || has("description"),
-            "ItemMustContainTitleOrDescription",
-            || "an `<item>` has neither `<title>` nor `<description>`".to_owned(),
+    }
+}
+
+/// An item by itself.
+fn item(item: &Element, findings: &mut Findings) -> Facts {
+    let guid = item.child("guid");
+    findings.entry = guid.map(|guid| guid.text.clone());
+    match guid {
+        Some(guid) => self::guid(guid, findings),
+        None => findings.add("MissingGuid", "an `<item>` has no `<guid>`"),
+    }
+    let has = |name| {
+        item.child(name)
+            .is_some_and(|element| !element.text.trim().is_empty())
+    };
+    findings.expect(
+        has("title") || has("description"),
+        "ItemMustContainTitleOrDescription",
+        || "an `<item>` has neither `<title>` nor `<description>`".to_owned(),
+    );
+    let mut before = HashSet::new();
+    for element in &item.children {
+        self::element(element, &before, findings);
+        let several = matches!(
+            element.name.as_str(),
+            "category" | "dc:creator" | "atom:link" | "media:content" | "media:thumbnail"
         );
-        let mut before = HashSet::new();
-        for element in &item.children {
-            self::element(element, &before, findings);
-            let several = matches!(
-                element.name.as_str(),
-                "category" | "dc:creator" | "atom:link" | "media:content" | "media:thumbnail"
-            );
-            let once = before.insert(element.name.as_str());
-            findings.expect(once || several, "DuplicateElement", || {
-                format!("`<{}>` stands twice in an `<item>`", element.name)
-            });
-        }
-        let both = before.contains("author") && before.contains("dc:creator");
-        findings.expect(!both, "DuplicateItemSemantics", || {
-            "an `<item>` has both `<author>` and `<dc:creator>`".to_owned()
+        let once = before.insert(element.name.as_str());
+        findings.expect(once || several, "DuplicateElement", || {
+            format!("`<{}>` stands twice in an `<item>`", element.name)
         });
-        findings.entry = None;
+    }
+    let both = before.contains("author") && before.contains("dc:creator");
+    findings.expect(!both, "DuplicateItemSemantics", || {
+        "an `<item>` has both `<author>` and `<dc:creator>`".to_owned()
+    });
+    Facts {
+        id: findings.entry.take(),
+        ..Facts::default()
     }
 }
 

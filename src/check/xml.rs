@@ -1,9 +1,12 @@
 //! XML as the gate reads it: well-formedness, namespaces, characters; then small trees, one per entry.
 
+use std::ops::Range;
+
 use quick_xml::NsReader;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::ResolveResult;
 
+use super::memory::{LEFT_OUT, MARK};
 use super::{Findings, shown};
 
 /// No feed of ours nests deeper.
@@ -29,6 +32,8 @@ pub(super) struct Element {
     /// Whether `&`, `<` or `>` was written by name, or in a CDATA section.
     pub(super) named: bool,
     pub(super) children: Vec<Element>,
+    /// Where it stands in the text.
+    pub(super) span: Range<usize>,
 }
 
 impl Element {
@@ -49,7 +54,8 @@ impl Element {
 }
 
 /// Reads a document; calls `visit` with each element at `depth` (the root's is 1) when it is complete, and with each
-/// one further out when it is, without the children that were visited already. The order of siblings is kept.
+/// one further out when it is, without the children that were visited already. The order of siblings is kept. A mark of
+/// what was left out (see [`memory`](super::memory)) is visited as an element that no document can have.
 ///
 /// What is not well formed is a finding, and ends the reading.
 pub(super) fn walk(
@@ -67,6 +73,7 @@ pub(super) fn walk(
     let mut roots = 0;
     let mut first = true;
     loop {
+        let at = position(&reader);
         let event = match reader.read_event() {
             Ok(event) => event,
             Err(error) => return findings.add("SAXError", format!("not well formed: {error}")),
@@ -74,9 +81,10 @@ pub(super) fn walk(
         match event {
             Event::Start(start) => {
                 roots += usize::from(stack.is_empty());
-                let Some(element) = element(&reader, &start, findings) else {
+                let Some(mut element) = element(&reader, &start, findings) else {
                     return;
                 };
+                element.span.start = at;
                 if stack.len() >= DEPTH || roots > 1 {
                     return findings.add(
                         "SAXError",
@@ -93,9 +101,10 @@ pub(super) fn walk(
                 finish(element, &mut stack, depth, findings, visit);
             }
             Event::End(_) => {
-                let Some(element) = stack.pop() else {
+                let Some(mut element) = stack.pop() else {
                     return findings.add("SAXError", "not well formed: an end without a start");
                 };
+                element.span.end = position(&reader);
                 finish(element, &mut stack, depth, findings, visit);
             }
             Event::Text(piece) => match (piece.decode(), stack.last_mut()) {
@@ -147,6 +156,14 @@ pub(super) fn walk(
                     "not well formed: an XML declaration that is not at the beginning",
                 );
             }
+            Event::PI(mark) if mark.target() == MARK.as_bytes() && stack.len() + 1 == depth => {
+                let left_out = Element {
+                    name: LEFT_OUT.to_owned(),
+                    text: String::from_utf8_lossy(mark.content()).trim().to_owned(),
+                    ..Element::default()
+                };
+                visit(left_out, depth, findings);
+            }
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
         }
         first = false;
@@ -154,6 +171,11 @@ pub(super) fn walk(
     findings.expect(stack.is_empty() && roots == 1, "SAXError", || {
         "not well formed: it ends too early".to_owned()
     });
+}
+
+/// How many bytes were read.
+fn position(reader: &NsReader<&[u8]>) -> usize {
+    usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX)
 }
 
 fn finish(

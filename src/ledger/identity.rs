@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use unicode_normalization::UnicodeNormalization;
 
 use super::Record;
 use super::observe::Candidate;
 use crate::article::location;
 use crate::site::Site;
+use crate::site::slug::nfc;
 
 /// What an IRI must not hold (RFC 3987 §2.2); everything that is not ASCII is encoded too, so that an id is a URI.
 const FORBIDDEN: &AsciiSet = &CONTROLS
@@ -80,7 +80,8 @@ pub(super) fn mint(
     site: &Site,
     taken: &dyn Fn(&str) -> bool,
 ) -> String {
-    let path: String = location::stem(path).nfc().collect();
+    let path = location::stem(path);
+    let path = nfc(&path);
     let day = published.min(seen).format("%Y-%m-%d");
     let id = format!("tag:{},{day}:{}", site.host(), site.tag_path(&path));
     numbered(id, taken)

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
+use rayon::prelude::*;
 
 use super::desk::Desk;
 use super::read::{phantom, still_published};
@@ -306,8 +307,10 @@ impl Books {
         for feed in feeds {
             lines += &self.ledger.put_feed(feed.clone());
         }
-        for record in &seen.records {
-            lines += &self.ledger.put(record);
+        let records = seen.records.par_iter().map(Ledger::line);
+        for (record, line) in seen.records.iter().zip(records.collect::<Vec<_>>()) {
+            self.ledger.put_line(record, &line);
+            lines += &line;
         }
         lines.into_bytes()
     }

@@ -18,6 +18,7 @@ use crate::catalogue::{Catalogue, Number, Row};
 use crate::edition::Manifest;
 use crate::fragment::Fragment;
 use crate::link::{Asked, PAGES};
+use crate::render::Pieces;
 use crate::state::State;
 use crate::store::{Disk, ManifestStamp};
 
@@ -95,6 +96,8 @@ pub struct Desk {
     pub(super) unshown: Vec<String>,
     /// The renderings themselves, each with the version of all that it was made of; only where turns follow each other.
     pub(super) fragments: HashMap<Number, (u64, Arc<Fragment>)>,
+    /// The entries of the documents that were made last.
+    pub(super) pieces: Pieces,
     /// Of what the documents of each feed were made.
     pub(super) feeds: BTreeMap<String, u64>,
     /// The assets that are published, as they were then.

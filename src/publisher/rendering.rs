@@ -154,7 +154,7 @@ pub(super) fn render(studio: &Studio<'_>, desk: &mut Desk) -> anyhow::Result<Ren
         })
         .collect();
     let documents = feeds.par_iter().flatten();
-    let documents = documents.map(|(feed, _)| render::documents(feed));
+    let documents = documents.map(|(feed, _)| render::documents(feed, &desk.pieces));
     let documents: Result<Vec<Vec<Document>>, String> = documents.collect();
     let documents = documents.map_err(|error| anyhow!("cannot write {error}"))?;
     for document in documents
@@ -165,6 +165,7 @@ pub(super) fn render(studio: &Studio<'_>, desk: &mut Desk) -> anyhow::Result<Ren
         rendering.wanted.insert(document.route.clone());
         rendering.put(document);
     }
+    desk.pieces.retain(|route| rendering.wanted.contains(route));
     let names: BTreeSet<&str> = wanted
         .iter()
         .map(|wanted| wanted.spec.name.as_str())

@@ -6,15 +6,25 @@ use atom_syndication::extension::{Extension, ExtensionMap};
 use atom_syndication::{
     Category, Content as AtomContent, Entry, Error, Feed as AtomFeed, Generator, Link, Person, Text,
 };
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset, SubsecRound, Utc};
 
+use super::Frame;
 use super::xml::{self, text};
 use crate::article;
 use crate::edition::Kind;
 use crate::feed::{Content, Feed, Item};
 
-/// Writes the document.
-pub(super) fn write(feed: &Feed) -> Result<Vec<u8>, Error> {
+/// Behind the last entry; entries are the last of a feed that has no extensions.
+const END: &[u8] = b"</feed>";
+
+/// Neither spaces between elements nor an XML declaration: that one is ours.
+const PLAIN: atom_syndication::WriteConfig = atom_syndication::WriteConfig {
+    write_document_declaration: false,
+    indent_size: None,
+};
+
+/// Writes what stands around the entries.
+pub(super) fn frame(feed: &Feed) -> Result<Frame, Error> {
     let about = &feed.channel;
     let author = about.author.as_ref().map_or_else(
         // every entry needs an author, its own or the feed's (§4.1.1)
@@ -42,7 +52,6 @@ pub(super) fn write(feed: &Feed) -> Result<Vec<u8>, Error> {
         ],
         rights: about.copyright.as_deref().map(|notice| title(notice, None)),
         subtitle: Some(title(&about.description, None)),
-        entries: feed.items.iter().map(|item| entry(item, feed)).collect(),
         namespaces: if media {
             BTreeMap::from([("media".to_owned(), xml::MEDIA.to_owned())])
         } else {
@@ -51,25 +60,31 @@ pub(super) fn write(feed: &Feed) -> Result<Vec<u8>, Error> {
         lang: Some(about.language.clone()),
         ..AtomFeed::default()
     };
-    let room = feed
-        .items
-        .iter()
-        .map(|item| item.html.len() * 5 / 4 + 2048)
-        .sum::<usize>()
-        + 2048;
-    let mut written = Vec::with_capacity(room);
-    written.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n");
-    let config = atom_syndication::WriteConfig {
-        write_document_declaration: false,
-        indent_size: None,
-    };
-    let mut written = document.write_with_config(written, config)?;
-    drop(document);
-    written.push(b'\n');
-    Ok(written)
+    let declaration = b"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n".to_vec();
+    let mut above = document.write_with_config(declaration, PLAIN)?;
+    if above.ends_with(END) {
+        above.truncate(above.len() - END.len());
+    }
+    Ok(Frame {
+        above,
+        between: b"",
+        below: b"</feed>\n",
+    })
 }
 
-fn entry(item: &Item, feed: &Feed) -> Entry {
+/// Writes one entry.
+pub(super) fn entry(item: &Item, feed: &Feed) -> Result<Vec<u8>, Error> {
+    let document = AtomFeed {
+        entries: vec![self::item(item, feed)],
+        ..AtomFeed::default()
+    };
+    let room = item.html.len() * 5 / 4 + 2048;
+    let written = document.write_with_config(Vec::with_capacity(room), PLAIN)?;
+    let start = memchr::memmem::find(&written, b"<entry>").unwrap_or_default();
+    Ok(written[start..written.len() - END.len()].to_vec())
+}
+
+fn item(item: &Item, feed: &Feed) -> Entry {
     let lang = item.language.clone();
     let html =
         (!item.html.is_empty() && feed.spec.content != Content::Summary).then(|| AtomContent {
@@ -166,6 +181,7 @@ fn media(item: &Item) -> ExtensionMap {
     }
 }
 
+/// Readers know nothing of parts of a second.
 fn date(instant: DateTime<Utc>) -> DateTime<FixedOffset> {
-    instant.fixed_offset()
+    instant.trunc_subsecs(0).fixed_offset()
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::Frame;
 use super::xml::text;
 use crate::article::Person;
 use crate::edition::Kind;
@@ -24,7 +25,8 @@ struct Feed<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     authors: Vec<Author<'a>>,
     language: &'a str,
-    items: Vec<Item<'a>>,
+    /// None: they are written one by one.
+    items: [Item<'a>; 0],
 }
 
 #[derive(Serialize)]
@@ -72,8 +74,8 @@ struct Attachment<'a> {
     duration_in_seconds: Option<u32>,
 }
 
-/// Writes the document.
-pub(super) fn write(feed: &feed::Feed) -> Result<Vec<u8>, serde_json::Error> {
+/// Writes what stands around the items.
+pub(super) fn frame(feed: &feed::Feed) -> Result<Frame, serde_json::Error> {
     let about = &feed.channel;
     let document = Feed {
         version: "https://jsonfeed.org/version/1.1",
@@ -85,25 +87,26 @@ pub(super) fn write(feed: &feed::Feed) -> Result<Vec<u8>, serde_json::Error> {
         favicon: about.icon.as_deref(),
         authors: about.author.iter().map(author).collect(),
         language: &about.language,
-        items: feed
-            .items
-            .iter()
-            .map(|item| self::item(item, feed.spec.content))
-            .collect(),
+        items: [],
     };
-    // a buffer that doubles holds a large feed three times over
-    let room: usize = feed
-        .items
-        .iter()
-        .map(|item| item.html.len() * 9 / 8 + 2048)
-        .sum();
-    let mut written = Vec::with_capacity(room + 2048);
-    serde_json::to_writer(&mut written, &document)?;
-    written.push(b'\n');
+    let mut above = serde_json::to_vec(&document)?;
+    // the list is closed behind the items
+    above.truncate(above.len() - 2);
+    Ok(Frame {
+        above,
+        between: b",",
+        below: b"]}\n",
+    })
+}
+
+/// Writes one item.
+pub(super) fn item(item: &feed::Item, feed: &feed::Feed) -> Result<Vec<u8>, serde_json::Error> {
+    let mut written = Vec::with_capacity(item.html.len() * 9 / 8 + 2048);
+    serde_json::to_writer(&mut written, &entry(item, feed.spec.content))?;
     Ok(written)
 }
 
-fn item(item: &feed::Item, content: Content) -> Item<'_> {
+fn entry(item: &feed::Item, content: Content) -> Item<'_> {
     let html = (content != Content::Summary && !item.html.is_empty()).then(|| text(&item.html));
     let summary = (!item.summary.is_empty()).then(|| text(&item.summary).into_owned());
     // one of the two contents must be there (JSON Feed 1.1, items)

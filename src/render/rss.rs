@@ -7,6 +7,7 @@ use rss::extension::dublincore::DublinCoreExtension;
 use rss::extension::{Extension, ExtensionMap};
 use rss::{Category, Channel, Enclosure, Guid, Image};
 
+use super::Frame;
 use super::xml::{self, text};
 use crate::edition::Kind;
 use crate::feed::{Content, Feed, Item};
@@ -14,8 +15,15 @@ use crate::feed::{Content, Feed, Item};
 /// The specification that `docs` names.
 const DOCS: &str = "https://www.rssboard.org/rss-specification";
 
-/// Writes the document.
-pub(super) fn write(feed: &Feed) -> Result<Vec<u8>, rss::Error> {
+/// Behind the last item; items are the last of a channel.
+const END: &[u8] = b"</channel></rss>";
+
+/// The namespaces of the elements with these prefixes.
+const CONTENT: &str = "http://purl.org/rss/1.0/modules/content/";
+const DUBLIN_CORE: &str = "http://purl.org/dc/elements/1.1/";
+
+/// Writes what stands around the items.
+pub(super) fn frame(feed: &Feed) -> Result<Frame, rss::Error> {
     let about = &feed.channel;
     let title = text(&about.title).into_owned();
     let mut extensions = ExtensionMap::new();
@@ -51,36 +59,39 @@ pub(super) fn write(feed: &Feed) -> Result<Vec<u8>, rss::Error> {
         }),
         extensions,
         namespaces: namespaces(feed),
-        items: feed
-            .items
-            .iter()
-            .map(|item| self::item(item, feed))
-            .collect(),
         ..Channel::default()
     };
-    let mut written = Vec::with_capacity(
-        feed.items
-            .iter()
-            .map(|item| item.html.len() * 9 / 8 + 2048)
-            .sum::<usize>()
-            + 2048,
-    );
-    let body = channel.write_to(Vec::with_capacity(written.capacity()))?;
-    // a feed may be large, and it is held twice as it is
-    drop(channel);
-    append_with_plain_titles(&mut written, &body);
-    written.push(b'\n');
-    Ok(written)
+    let written = channel.write_to(Vec::new())?;
+    let above = written.strip_suffix(END).unwrap_or(&written);
+    Ok(Frame {
+        above: with_plain_titles(above),
+        between: b"",
+        below: b"</channel></rss>\n",
+    })
 }
 
-fn item(item: &Item, feed: &Feed) -> rss::Item {
+/// Writes one item.
+pub(super) fn item(item: &Item, feed: &Feed) -> Result<Vec<u8>, rss::Error> {
+    let channel = Channel {
+        items: vec![entry(item, feed)],
+        ..Channel::default()
+    };
+    let room = item.html.len() * 9 / 8 + 2048;
+    let written = channel.write_to(Vec::with_capacity(room))?;
+    let start = find(&written, b"<item>").unwrap_or_default();
+    let end = written.len() - END.len();
+    Ok(with_plain_titles(&written[start..end]))
+}
+
+fn entry(item: &Item, feed: &Feed) -> rss::Item {
     let summary = xml::escape(&text(&item.summary));
     let html = text(&item.html).into_owned();
+    let has_both = has_both(item, feed.spec.content);
     let title = item.title.as_deref().map(|title| text(title).into_owned());
     // an item must have a title or a description (RSS 2.0, item); one without words has neither
     let fallback = || title.is_none().then(|| xml::escape(&item.stand_in_title));
     let (description, content) = match feed.spec.content {
-        Content::Both if !summary.is_empty() && !html.is_empty() => (Some(summary), Some(html)),
+        Content::Both if has_both => (Some(summary), Some(html)),
         Content::Both | Content::Full if !html.is_empty() => (Some(html), None),
         _ if !summary.is_empty() => (Some(summary), None),
         _ => (fallback(), None),
@@ -127,6 +138,11 @@ fn item(item: &Item, feed: &Feed) -> rss::Item {
     }
 }
 
+/// Whether an item has both a summary and a text.
+fn has_both(item: &Item, content: Content) -> bool {
+    content == Content::Both && !text(&item.summary).is_empty() && !text(&item.html).is_empty()
+}
+
 fn dublin_core(item: &Item) -> Option<DublinCoreExtension> {
     let creators: Vec<String> = item
         .authors
@@ -141,14 +157,19 @@ fn dublin_core(item: &Item) -> Option<DublinCoreExtension> {
     })
 }
 
-/// The `rss` crate declares the namespaces of its own extensions only.
+/// The namespaces that the items need; the `rss` crate, which is asked for one item at a time, would declare some only.
 fn namespaces(feed: &Feed) -> BTreeMap<String, String> {
-    let mut namespaces =
-        BTreeMap::from([("atom".to_owned(), "http://www.w3.org/2005/Atom".to_owned())]);
-    if feed.items.iter().any(|item| item.image.is_some()) {
-        namespaces.insert("media".to_owned(), xml::MEDIA.to_owned());
-    }
-    namespaces
+    let content = feed.spec.content;
+    let any = |has: &dyn Fn(&Item) -> bool| feed.items.iter().any(has);
+    let needed = [
+        ("atom", "http://www.w3.org/2005/Atom", true),
+        ("content", CONTENT, any(&|item| has_both(item, content))),
+        ("dc", DUBLIN_CORE, any(&|item| dublin_core(item).is_some())),
+        ("media", xml::MEDIA, any(&|item| item.image.is_some())),
+    ];
+    let needed = needed.into_iter().filter(|(_, _, is_needed)| *is_needed);
+    let needed = needed.map(|(prefix, uri, _)| (prefix.to_owned(), uri.to_owned()));
+    needed.collect()
 }
 
 fn atom_link(rel: &str, href: &str, mime: &str) -> Extension {
@@ -181,9 +202,10 @@ fn rfc3339(instant: DateTime<Utc>) -> String {
     instant.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Appends `xml`, writing what `<title>` escapes by name as hexadecimal references: readers that take a title for
+/// `xml`, with what `<title>` escapes by name as hexadecimal references: readers that take a title for
 /// HTML and readers that take it for text then show the same (RSS best practices profile, "Character Data").
-fn append_with_plain_titles(out: &mut Vec<u8>, xml: &[u8]) {
+fn with_plain_titles(xml: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(xml.len() + 64);
     let mut rest = xml;
     while let Some(start) = find(rest, b"<") {
         out.extend_from_slice(&rest[..start]);
@@ -202,12 +224,11 @@ fn append_with_plain_titles(out: &mut Vec<u8>, xml: &[u8]) {
         }
     }
     out.extend_from_slice(rest);
+    out
 }
 
 fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    bytes
-        .windows(needle.len())
-        .position(|window| window == needle)
+    memchr::memmem::find(bytes, needle)
 }
 
 fn hexadecimal(title: &str) -> String {

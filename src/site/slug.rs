@@ -1,6 +1,8 @@
 //! Names as they stand in URLs.
 
-use unicode_normalization::UnicodeNormalization;
+use std::borrow::Cow;
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// The longest slug in bytes: a file system's longest name, less room for `-2` and a suffix.
 const LONGEST: usize = 200;
@@ -11,7 +13,7 @@ const LONGEST: usize = 200;
 #[must_use]
 pub fn slug(text: &str) -> Option<String> {
     let mut slug = String::new();
-    for c in text.nfc().flat_map(char::to_lowercase) {
+    for c in nfc(text).chars().flat_map(char::to_lowercase) {
         if c.is_alphanumeric() || is_mark(c) {
             if slug.len() + c.len_utf8() > LONGEST {
                 break;
@@ -25,7 +27,16 @@ pub fn slug(text: &str) -> Option<String> {
     }
     slug.truncate(slug.trim_end_matches('-').len());
     // lower-casing may take a composed letter apart again
-    (!slug.is_empty()).then(|| slug.nfc().collect())
+    (!slug.is_empty()).then(|| nfc(&slug).into_owned())
+}
+
+/// `text` in Unicode's normal form C; as it is where it is in that form already, as almost all text is.
+pub(crate) fn nfc(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        text.into()
+    } else {
+        text.nfc().collect::<String>().into()
+    }
 }
 
 /// Marks belong to the letter before them; some scripts (Devanagari, Thai) cannot be read without.

@@ -7,6 +7,8 @@ use serde_saphyr::Spanned;
 
 use super::{Entries, Fault, Value, is_key, line_of};
 
+mod plain;
+
 /// Nothing that an author writes comes near these; an alias bomb does at once.
 fn options() -> serde_saphyr::Options {
     let mut options = serde_saphyr::options! { strict_booleans: true };
@@ -29,6 +31,14 @@ pub(super) fn read(head: &str) -> Result<Option<Entries>, Fault> {
     if !head.lines().any(is_key) {
         return Ok(None);
     }
+    match plain::read(head) {
+        Some(entries) => Ok(Some(entries)),
+        None => parsed(head).map(Some),
+    }
+}
+
+/// Reads a mapping of any form.
+fn parsed(head: &str) -> Result<Entries, Fault> {
     let top: Top = serde_saphyr::from_str_with_options(head, options()).map_err(|error| {
         let line = error
             .location()
@@ -63,7 +73,7 @@ pub(super) fn read(head: &str) -> Result<Option<Entries>, Fault> {
         };
         (key, line, value)
     });
-    Ok(Some(entries.collect()))
+    Ok(entries.collect())
 }
 
 /// A plain scalar as it stands in the text.

@@ -1,0 +1,281 @@
+//! The heads that most articles have, read at once: each key on a line of its own, with one text, `true` or `false`, or a
+//! list of texts. In a large folder the parser of all of YAML is the larger part of what a build costs.
+//!
+//! Whatever is anything else, or might be, is left to that parser, errors too; what is understood here, it understands
+//! in the same way.
+
+use super::super::{Entries, Value};
+
+/// Words that are, or were in some version of YAML, no texts.
+const WORDS: [&str; 13] = [
+    "true", "false", "yes", "no", "on", "off", "y", "n", "null", "nan", "inf", "infinity", "none",
+];
+
+/// Reads a head; `None` if it is not as plain as that.
+pub(super) fn read(head: &str) -> Option<Entries> {
+    // line ends and spaces of other scripts, marks and controls: nothing that an author meant
+    let odd =
+        |c: char| c.is_control() && c != '\n' || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}');
+    if head.chars().any(odd) {
+        return None;
+    }
+    let mut entries: Entries = Vec::new();
+    let mut empty: Option<Open> = None;
+    let mut keys: Vec<&str> = Vec::new();
+    for (number, line) in (1..).zip(head.split('\n')) {
+        let text = line.trim_matches(' ');
+        if text.is_empty() || line.starts_with('#') {
+            if let Some(open) = &mut empty {
+                open.is_over = true;
+            }
+            continue;
+        }
+        if let Some(open) = &mut empty
+            && let Some(item) = text.strip_prefix("- ")
+        {
+            let indent = line.len() - line.trim_start_matches(' ').len();
+            if open.is_over || *open.indent.get_or_insert(indent) != indent {
+                return None;
+            }
+            open.items.push(block(item.trim_matches(' '))?);
+            continue;
+        }
+        entries.extend(empty.take().and_then(Open::close));
+        let (key, rest) = line.split_once(':')?;
+        let is_key = key.starts_with(|c: char| c.is_ascii_alphabetic())
+            && key
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+        if !is_key || is_word(key) || keys.contains(&key) {
+            return None;
+        }
+        keys.push(key);
+        let value = match rest.strip_prefix(' ').map(|rest| rest.trim_matches(' ')) {
+            None if rest.is_empty() => "",
+            None => return None,
+            Some(value) => value,
+        };
+        if value.is_empty() {
+            empty = Some(Open {
+                key: key.to_owned(),
+                line: number,
+                indent: None,
+                is_over: false,
+                items: Vec::new(),
+            });
+        } else {
+            let value = match value.strip_prefix('[') {
+                Some(list) => flow(list)?,
+                None => block(value)?,
+            };
+            entries.push((key.to_owned(), number, value));
+        }
+    }
+    entries.extend(empty.and_then(Open::close));
+    Some(entries)
+}
+
+/// A key without a value in its own line.
+struct Open {
+    key: String,
+    line: u32,
+    indent: Option<usize>,
+    /// Whether a blank line came: what comes behind may belong to it nevertheless.
+    is_over: bool,
+    items: Vec<Value>,
+}
+
+impl Open {
+    fn close(self) -> Option<(String, u32, Value)> {
+        // a key without any value counts as absent
+        (!self.items.is_empty()).then_some((self.key, self.line, Value::List(self.items)))
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    text.len() <= 8 && WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+/// A value that has the rest of its line to itself.
+fn block(text: &str) -> Option<Value> {
+    if let Some(inner) = quoted(text) {
+        return (inner.len() + 2 == text.len()).then(|| Value::Text(inner.to_owned()));
+    }
+    let is_one = !text.contains(": ") && !text.ends_with(':') && !text.contains(" #");
+    is_one.then(|| plain(text))?
+}
+
+/// What stands between the quotes at the beginning of a text, if nothing in it is escaped.
+fn quoted(text: &str) -> Option<&str> {
+    let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let inner = &text[1..];
+    let end = inner.find(['\\', quote])?;
+    let behind = &inner[end + 1..];
+    let is_end = inner[end..].starts_with(quote) && !behind.starts_with(quote);
+    // in single quotes a backslash is one; such texts are rare
+    is_end.then(|| &inner[..end])
+}
+
+/// A text without quotes.
+fn plain(text: &str) -> Option<Value> {
+    match text {
+        "true" => return Some(Value::Bool(true)),
+        "false" => return Some(Value::Bool(false)),
+        _ => {}
+    }
+    let first = text.chars().next()?;
+    let is_plain = first.is_alphabetic() && !is_word(text) || is_date(text);
+    is_plain.then(|| Value::Text(text.to_owned()))
+}
+
+/// Whether a text begins as a date does, `2024-05-01`, and so is no number.
+fn is_date(text: &str) -> bool {
+    let form = text.as_bytes().get(..10);
+    form.is_some_and(|form| {
+        form.iter().enumerate().all(|(at, b)| match at {
+            4 | 7 => *b == b'-',
+            _ => b.is_ascii_digit(),
+        })
+    })
+}
+
+/// The texts of a list behind its bracket.
+fn flow(list: &str) -> Option<Value> {
+    let mut items = Vec::new();
+    let mut rest = list.trim_start_matches(' ');
+    if rest == "]" {
+        return Some(Value::List(items));
+    }
+    loop {
+        let end = if let Some(inner) = quoted(rest) {
+            items.push(Value::Text(inner.to_owned()));
+            inner.len() + 2
+        } else {
+            let end = rest.find([',', ']'])?;
+            let item = rest[..end].trim_end_matches(' ');
+            if item.contains([
+                '[', '{', '}', '"', '\'', ':', '#', '&', '*', '!', '|', '>', '%', '@', '`', '?',
+            ]) {
+                return None;
+            }
+            items.push(plain(item)?);
+            end
+        };
+        rest = rest[end..].trim_start_matches(' ');
+        if rest == "]" {
+            return Some(Value::List(items));
+        }
+        rest = rest.strip_prefix(',')?.trim_start_matches(' ');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Value, parsed};
+    use super::read;
+
+    /// Pieces of heads, plain and not: what stands together at random is anything but plain most of the time.
+    const PIECES: [&str; 64] = [
+        "title: ",
+        "date: ",
+        "tags:",
+        "tags: ",
+        "draft: ",
+        "x-y_z: ",
+        "Author: ",
+        "n: ",
+        "\n",
+        "\n",
+        "\n",
+        "\n- ",
+        "\n  - ",
+        "\n    - ",
+        "\n  ",
+        "[",
+        "]",
+        ", ",
+        ",",
+        "\"",
+        "'",
+        "\"a b\"",
+        "'c'",
+        "\"d \\n\"",
+        "'it''s'",
+        "word",
+        "two words",
+        "true",
+        "false",
+        "True",
+        "yes",
+        "NO",
+        "null",
+        "~",
+        "2024-05-01",
+        "2024-05-01T10:00:00Z",
+        "2024-5-1",
+        "12",
+        "1.10",
+        "-3",
+        ".5",
+        "1e3",
+        "0x1f",
+        "inf",
+        ".nan",
+        "é",
+        "日本",
+        "# c",
+        " # c",
+        ": ",
+        ":",
+        " ",
+        "a:b",
+        "http://x.y/z?a=1&b#f",
+        "|",
+        ">",
+        "&a ",
+        "*a",
+        "!t ",
+        "{a: b}",
+        "%",
+        "C++",
+        "\t",
+        "\u{a0}",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn what_is_read_at_once_is_read_as_by_the_parser(pieces in prop::collection::vec(0..PIECES.len(), 1..14)) {
+            let head: String = pieces.into_iter().map(|piece| PIECES[piece]).collect();
+            if let Some(entries) = read(&head) {
+                let expected = parsed(&head);
+                prop_assert!(expected.is_ok(), "{head:?} is refused: {}", expected.err().map(|fault| fault.what).unwrap_or_default());
+                let mut expected = expected.unwrap_or_default();
+                expected.retain(|(_, _, value)| *value != Value::Null);
+                prop_assert_eq!(entries, expected, "{:?}", head);
+            }
+        }
+    }
+
+    #[test]
+    fn plain_heads_are_read_at_once() {
+        let head = "title: \"A: b\"\ndate: 2024-05-01T10:00:00Z\ntags: [\"a b\", c, 'd']\nmore:\n  - x\n  - \"y\"\ndraft: false\n";
+        let entries = read(head).map(|entries| entries.len());
+        assert_eq!(entries, Some(5));
+        for other in [
+            "a: 1",
+            "a: &b c",
+            "a: |\n  b",
+            "a: b\n c",
+            "a: b\na: c",
+            "a: \"b\\n\"",
+            "a: {b: c}",
+            "- a",
+        ] {
+            assert!(read(other).is_none(), "{other}");
+        }
+    }
+}
