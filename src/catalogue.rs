@@ -91,8 +91,10 @@ pub struct Catalogue {
 /// How rows are sorted, by folder and then by name: all that lies in one folder stands together.
 fn compare(a: &str, b: &str) -> Ordering {
     let (a_bytes, b_bytes) = (a.as_bytes(), b.as_bytes());
-    let same = a_bytes.iter().zip(b_bytes).take_while(|(a, b)| a == b);
-    let same = same.count();
+    let eights = a_bytes.chunks_exact(8).zip(b_bytes.chunks_exact(8));
+    let near = 8 * eights.take_while(|(a, b)| a == b).count();
+    let rest = a_bytes[near..].iter().zip(&b_bytes[near..]);
+    let same = near + rest.take_while(|(a, b)| a == b).count();
     let (a_rest, b_rest) = (&a_bytes[same..], &b_bytes[same..]);
     // most are neighbours: where their folders end need not be found
     if a_rest.contains(&b'/') || b_rest.contains(&b'/') {
@@ -278,6 +280,9 @@ impl Catalogue {
     pub fn put(&mut self, rows: Vec<Row>) -> Vec<Number> {
         let mut numbers = Vec::with_capacity(rows.len());
         let mut new = Vec::new();
+        if self.rows.is_empty() {
+            self.rows.reserve_exact(rows.len());
+        }
         for mut row in rows {
             let has_notes = row.has_notes();
             self.articles += usize::from(row.is_article());

@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,7 +12,7 @@ use arc_swap::ArcSwapOption;
 use chrono::{DateTime, Utc};
 
 use crate::config::{Config, Serve};
-use crate::edition::Manifest;
+use crate::edition::{Manifest, encode};
 use crate::folder::{self, Finished};
 use crate::problem::{Level, Problem};
 use crate::publisher::{Desk, Halt, Order, Progress, Publisher, Turn};
@@ -60,6 +61,8 @@ const TICK: Duration = Duration::from_secs(1);
 const SETTLING: Duration = Duration::from_millis(50);
 /// How often the folder is walked where there are no events.
 const POLL: Duration = Duration::from_secs(2);
+/// A periodic walk gives way to what happens in the folder, until it is so many times overdue.
+const OVERDUE: u32 = 5;
 /// How long nothing must happen before better encodings are made.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long to wait for a run of `tidings build`.
@@ -242,11 +245,18 @@ impl Crank {
 
     /// Turns until it is told to stop.
     pub fn run(mut self, wakes: &Receiver<Wake>, waker: &Sender<Wake>, allow_shrink: bool) {
-        let mut watch = self.watch(waker);
+        // reading makes events too, and a large folder more of them than can be held: nobody listens until it is read, and
+        // what happened meanwhile is found by a look at everything
         self.turn(self.now(), allow_shrink, None);
+        let mut watch = self.watch(waker);
+        if self.trouble.is_none() && self.is_changed(&AtomicBool::new(false)) == Some(true) {
+            self.turn(self.now(), allow_shrink, None);
+        }
         let mut walked = clock();
         let mut ticked = clock();
         loop {
+            // what happens from here on is heard below, or else it cuts the walk short
+            let stirred = watch.quiet();
             let wait = self.wait(&watch, walked);
             let mut woken: Vec<Wake> = match wakes.recv_timeout(wait) {
                 Ok(wake) => vec![wake],
@@ -282,14 +292,19 @@ impl Crank {
                 When::Now => due = true,
                 When::Look => {
                     watch.looked(now);
-                    at_all |= self.is_changed();
+                    at_all |= self.is_changed(&AtomicBool::new(false)) == Some(true);
                 }
                 When::At(_) | When::Never => {}
             }
             let every = self.walk_every(&watch);
             if !due && now.duration_since(walked) >= every {
-                walked = now;
-                at_all |= self.is_changed();
+                let is_overdue = now.duration_since(walked) >= every * OVERDUE;
+                let never = AtomicBool::new(false);
+                let stop = if is_overdue { &never } else { &*stirred };
+                if let Some(is_changed) = self.is_changed(stop) {
+                    walked = now;
+                    at_all |= is_changed;
+                }
             }
             due |= at_all;
             if due {
@@ -404,10 +419,13 @@ impl Crank {
         }
     }
 
-    /// Whether the folder is another one than at the last turn, whatever events said.
-    fn is_changed(&self) -> bool {
-        self.config.articles.exists() && self.desk.is_outdated(&self.config)
-            || !self.config.articles.exists() && self.trouble.is_none()
+    /// Whether the folder is another one than at the last turn, whatever events said; `None` if `stop` came first.
+    fn is_changed(&self, stop: &AtomicBool) -> Option<bool> {
+        if self.config.articles.exists() {
+            self.desk.is_outdated(&self.config, stop)
+        } else {
+            Some(self.trouble.is_none())
+        }
     }
 
     fn disk(&self) -> Disk {
@@ -517,7 +535,10 @@ impl Crank {
         let waker = waker.clone();
         let work = move || {
             let made = worse.iter();
-            let made = made.map(|(path, resource)| (path.clone(), offer::better(resource)));
+            let made = made.map(|(path, resource)| {
+                let better = encode::aside(|| offer::better(resource));
+                (path.clone(), better)
+            });
             // whoever stopped meanwhile needs none
             let _ = done.send(made.collect());
             let _ = waker.send(Wake::Improved);

@@ -19,7 +19,7 @@ mod name;
 mod walk;
 
 pub use media::media;
-pub use walk::{look, scan};
+pub use walk::{glance, look, scan};
 
 use name::classify;
 

@@ -55,7 +55,8 @@ impl Ledger {
     #[must_use]
     pub fn parse(text: &[u8]) -> (Self, Vec<Fault>) {
         let mut ledger = Self::default();
-        ledger.lines.reserve(text.len());
+        let count = memchr::memchr_iter(b'\n', text).count();
+        ledger.lines.reserve(count, text.len());
         let (faults, contested) = line::read(text, &mut ledger);
         for id in contested {
             if let Some(record) = ledger.get(&id) {
@@ -144,6 +145,11 @@ impl Ledger {
         let text = line::write(record);
         self.put_line(record, &text);
         text
+    }
+
+    /// Makes room for so many records, whose lines have so many bytes together.
+    pub fn reserve(&mut self, records: usize, bytes: usize) {
+        self.lines.reserve(records, bytes);
     }
 
     /// The same, of a record whose line is written already.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::edition::encode::{self, Coding, Effort, Encoded};
@@ -299,8 +300,9 @@ impl Disk {
                 .and_then(|file| file.set_modified(mtime));
         }
         self.put_documents(&ready.steps, previous, &mut done)?;
-        for step in &ready.steps {
-            let encodings = complete(step)?;
+        let completed = ready.steps.par_iter().map(complete);
+        let completed: Vec<Vec<String>> = completed.collect::<Result<_>>()?;
+        for (step, encodings) in ready.steps.iter().zip(completed) {
             if let Some(published) = ready.manifest.documents.get_mut(&step.document.route) {
                 published.encodings = encodings;
             }
@@ -331,7 +333,7 @@ impl Disk {
             durable::put_dated(&sibling, &one.bytes, published.last_modified)
                 .with_context(failed)?;
         }
-        Ok(())
+        durable::sync_folder(place.parent().unwrap_or(&self.feeds)).with_context(failed)
     }
 
     fn place(&self, route: &str) -> Result<PathBuf> {
@@ -422,29 +424,34 @@ impl Disk {
             .filter(|step| step.lies == Lies::Differently)
             .collect();
         let many = steps.len() > MANY;
-        let mut ready = Vec::new();
         for step in &steps {
             let route = &step.document.route;
             if previous.is_none_or(|manifest| !manifest.documents.contains_key(route)) {
                 done.problems.extend(self.set_aside(step)?);
             }
-            let temporary = self
-                .write_beside(step, !many)
-                .with_context(|| format!("cannot write `{}`", step.place.display()))?;
-            if many {
-                ready.push((temporary, *step));
-            } else {
-                put_in_place(temporary, step)?;
-                durable::sync_folder(step.place.parent().unwrap_or(&self.feeds))?;
-            }
-            done.written.push(route.clone());
+            let folder = step.place.parent().unwrap_or(&self.feeds);
+            durable::make_folders(&self.feeds, folder).with_context(|| failed(step))?;
+        }
+        // the disk may write them in any order, or all at once
+        let ready = steps
+            .par_iter()
+            .map(|step| self.write_beside(step, !many).with_context(|| failed(step)));
+        let ready: Vec<tempfile::NamedTempFile> = ready.collect::<Result<_>>()?;
+        if many {
+            durable::sync_file_system(&self.feeds)?;
+        }
+        let mut folders = BTreeSet::new();
+        for (temporary, step) in ready.into_iter().zip(&steps) {
+            put_in_place(temporary, step)?;
+            folders.insert(step.place.parent().unwrap_or(&self.feeds));
+            done.written.push(step.document.route.clone());
         }
         if many {
             durable::sync_file_system(&self.feeds)?;
-            for (temporary, step) in ready {
-                put_in_place(temporary, step)?;
+        } else {
+            for folder in folders {
+                durable::sync_folder(folder)?;
             }
-            durable::sync_file_system(&self.feeds)?;
         }
         Ok(())
     }
@@ -452,7 +459,6 @@ impl Disk {
     /// Writes a document beside its place, with its date.
     fn write_beside(&self, step: &Step<'_>, sync: bool) -> Result<tempfile::NamedTempFile> {
         let folder = step.place.parent().unwrap_or(&self.feeds);
-        durable::make_folders(&self.feeds, folder)?;
         let mut temporary = durable::temporary(folder)?;
         match &step.document.body {
             Body::Memory(bytes) => std::io::Write::write_all(&mut temporary, bytes)?,
@@ -545,6 +551,10 @@ impl Disk {
     }
 }
 
+fn failed(step: &Step<'_>) -> String {
+    format!("cannot write `{}`", step.place.display())
+}
+
 /// Puts the encodings and tags beside a document where they are missing; the encodings that there are.
 fn complete(step: &Step<'_>) -> Result<Vec<String>> {
     if !step.published.kind.has_siblings() {
@@ -586,6 +596,7 @@ fn complete(step: &Step<'_>) -> Result<Vec<String>> {
     if step.lies == Lies::Differently || !place.exists() {
         durable::put_dated(&place, tag.as_bytes(), mtime).with_context(failed)?;
     }
+    durable::sync_folder(place.parent().unwrap_or(&place)).with_context(failed)?;
     Ok(encodings)
 }
 

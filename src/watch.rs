@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -77,6 +78,8 @@ pub struct Watch {
     bustle: Arc<Mutex<Bustle>>,
     finished: Finished,
     identity: Identity,
+    /// Whether anything happened since somebody asked for quiet.
+    stirred: Arc<AtomicBool>,
     /// Why there are no events, if there are none.
     pub deaf: Option<String>,
     _watcher: Option<RecommendedWatcher>,
@@ -94,7 +97,8 @@ impl Watch {
         wakes: &Sender<Wake>,
     ) -> Self {
         let bustle = Arc::new(Mutex::new(Bustle::default()));
-        let started = start(articles, config, &bustle, finished, wakes);
+        let stirred = Arc::new(AtomicBool::new(false));
+        let started = start(articles, config, (&bustle, &stirred), finished, wakes);
         let (watcher, deaf) = match started {
             Ok(watcher) => (Some(watcher), remote(articles)),
             Err(why) => (None, Some(why)),
@@ -103,9 +107,17 @@ impl Watch {
             bustle,
             finished: finished.clone(),
             identity,
+            stirred,
             deaf,
             _watcher: watcher,
         }
+    }
+
+    /// From now on what this returns becomes true as soon as anything happens in the folder.
+    #[must_use]
+    pub fn quiet(&self) -> Arc<AtomicBool> {
+        self.stirred.store(false, Ordering::Relaxed);
+        Arc::clone(&self.stirred)
     }
 
     /// What became another one since it was last read, though no event may tell: a folder that was swapped, a file that
@@ -200,7 +212,7 @@ fn lock(bustle: &Mutex<Bustle>) -> MutexGuard<'_, Bustle> {
 fn start(
     articles: &Path,
     config: &Path,
-    bustle: &Arc<Mutex<Bustle>>,
+    (bustle, stirred): (&Arc<Mutex<Bustle>>, &Arc<AtomicBool>),
     finished: &Finished,
     wakes: &Sender<Wake>,
 ) -> Result<RecommendedWatcher, String> {
@@ -210,6 +222,7 @@ fn start(
         name: articles.file_name().map(PathBuf::from),
         config: config.file_name().map(PathBuf::from),
         bustle: Arc::clone(bustle),
+        stirred: Arc::clone(stirred),
         finished: finished.clone(),
         wakes: wakes.clone(),
     };
@@ -285,6 +298,7 @@ struct Listener {
     name: Option<PathBuf>,
     config: Option<PathBuf>,
     bustle: Arc<Mutex<Bustle>>,
+    stirred: Arc<AtomicBool>,
     finished: Finished,
     wakes: Sender<Wake>,
 }
@@ -368,6 +382,7 @@ impl Listener {
         let first = bustle.pending.map_or(now, |(first, _)| first);
         bustle.pending = Some((first, now));
         change(&mut bustle);
+        self.stirred.store(true, Ordering::Relaxed);
     }
 
     fn take_in(&self, kind: EventKind, end: End, path: &Path) {

@@ -6,7 +6,8 @@
 
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
+use memchr::memchr;
+use memchr::memmem::{self, Finder};
 
 use super::{Body, Markup};
 
@@ -18,11 +19,15 @@ pub(super) fn digest(title: Option<&str>, summary: Option<&str>, body: &Body) ->
     let mut text = Folded {
         out: Vec::with_capacity(body.source().len() + 256),
         gap: Gap::None,
+        is_tidy: false,
     };
     for declared in [title, summary] {
         text.words(declared.unwrap_or_default());
         text.part();
     }
+    let source = body.source().as_bytes();
+    // what nobody has reflowed or indented is as it should be
+    text.is_tidy = memmem::find(source, b"  ").is_none() && memchr(b'\t', source).is_none();
     let mut code = None;
     for line in lines(body.source()) {
         let inside = code.is_some();
@@ -64,6 +69,8 @@ struct Folded {
     /// What is hashed: in one go, since hashing word by word costs more than all the rest.
     out: Vec<u8>,
     gap: Gap,
+    /// Whether no line has white space to fold.
+    is_tidy: bool,
 }
 
 impl Folded {
@@ -76,10 +83,9 @@ impl Folded {
             return;
         }
         let line = line.trim_ascii();
-        if SPACES.find(line.as_bytes()).is_none()
-            && memchr::memchr(b'\t', line.as_bytes()).is_none()
-        {
-            // what nobody has reflowed or indented is as it should be
+        let is_tidy = self.is_tidy
+            || SPACES.find(line.as_bytes()).is_none() && memchr(b'\t', line.as_bytes()).is_none();
+        if is_tidy {
             self.gap();
             self.out.extend_from_slice(line.as_bytes());
             self.gap = Gap::Space;

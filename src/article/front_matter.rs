@@ -90,12 +90,18 @@ impl Head {
     /// The line and the value of a path of [`plain`] keys: `extra.author`, `images[0]`.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<(u32, &Value)> {
+        let own = |key: &str| self.entries.iter().find(|(name, ..)| name == key);
+        // most paths are keys, and most keys are not there
+        if !path.contains(['.', '[']) {
+            let (_, line, value) = own(path)?;
+            return Some((*line, value));
+        }
         let (path, first) = path
             .strip_suffix("[0]")
             .map_or((path, false), |path| (path, true));
         let mut keys = path.split('.');
         let key = keys.next()?;
-        let (_, line, value) = self.entries.iter().find(|(name, ..)| name == key)?;
+        let (_, line, value) = own(key)?;
         let value = keys.try_fold(value, |value, key| value.get(key))?;
         let value = match value {
             Value::List(list) if first => list.first()?,

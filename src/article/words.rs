@@ -2,6 +2,11 @@
 
 /// White space folded, control characters out.
 pub(super) fn folded(text: &str) -> String {
+    // what an author typed on one line is as it should be
+    let is_plain = |b: &u8| matches!(b, b' '..=b'~');
+    if text.bytes().all(|b| is_plain(&b)) && !text.contains("  ") {
+        return text.trim().to_owned();
+    }
     let printable: String = text
         .chars()
         .filter(|c| c.is_whitespace() || !is_noise(*c))

@@ -55,12 +55,11 @@ pub(super) fn check(bytes: &[u8], place: Place<'_>, findings: &mut Findings) {
             (*known).clone()
         } else {
             let before = findings.found.len();
-            let facts = match serde_json::from_str(raw.get()) {
-                Ok(item) => self::item(&item, findings),
-                Err(_) => {
-                    findings.add("JSONError", "an item is no object");
-                    Facts::default()
-                }
+            let facts = if let Ok(item) = serde_json::from_str(raw.get()) {
+                self::item(&item, findings)
+            } else {
+                findings.add("JSONError", "an item is no object");
+                Facts::default()
             };
             if findings.found.len() == before && before < ENOUGH {
                 fit.push((key, facts.clone()));

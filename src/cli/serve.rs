@@ -1,6 +1,7 @@
 //! `tidings serve`: the crank on one thread, the server on the others, and the signals that end it.
 
 use std::io::IsTerminal;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -39,6 +40,7 @@ pub(super) struct Serve {
 }
 
 pub(super) fn serve(args: &Serve) -> u8 {
+    give_back();
     tell_on_stderr();
     let config = match configure(&args.place, &args.listen) {
         Ok(config) => config,
@@ -55,6 +57,26 @@ pub(super) fn serve(args: &Serve) -> u8 {
         }
     }
 }
+
+/// Starts the program anew with an allocator that gives memory back as soon as it is free: a server is idle most of the
+/// time, and what one edit took is three times what is needed between two. The allocator reads its settings once, before
+/// there is anybody to ask; so this is the only way. Where it is refused, all goes on as it is.
+fn give_back() {
+    if std::env::var_os(PURGE).is_some() {
+        return;
+    }
+    let Ok(program) = std::env::current_exe() else {
+        return;
+    };
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_else(|| program.clone().into());
+    let mut again = std::process::Command::new(&program);
+    // whoever could start it can start it again; if not, it is running already
+    let _ = again.arg0(name).args(arguments).env(PURGE, "0").exec();
+}
+
+/// The allocator's setting: how long, in milliseconds, free memory is kept.
+const PURGE: &str = "MIMALLOC_PURGE_DELAY";
 
 /// Everything but the access log goes to standard error.
 fn tell_on_stderr() {

@@ -104,10 +104,11 @@ pub(super) fn encoded(served: Served) -> Served {
         .filter(|(_, resource)| resource.identity().is_some() && !resource.has_encodings())
         .map(|(path, resource)| (path.to_owned(), Arc::clone(resource)))
         .collect();
-    let encoded: Vec<(String, Arc<Resource>)> = bare
-        .into_par_iter()
-        .filter_map(|(path, resource)| Some((path, again(&resource, Effort::Quick)?)))
-        .collect();
+    let encoded = encode::aside(|| {
+        let bare = bare.into_par_iter();
+        bare.filter_map(|(path, resource)| Some((path, again(&resource, Effort::Quick)?)))
+            .collect::<Vec<_>>()
+    });
     served.with(encoded)
 }
 

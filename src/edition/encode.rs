@@ -1,6 +1,7 @@
 //! The encodings of a document: the same input gives the same bytes.
 
 use std::io::{self, Write};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use flate2::{Compression, GzBuilder};
@@ -89,6 +90,27 @@ pub fn encode(coding: Coding, effort: Effort, bytes: &[u8]) -> io::Result<Bytes>
     };
     Ok(Bytes::from(encoded))
 }
+
+/// Does work for which nobody waits on threads that give way to all others: readers are answered meanwhile, and do not
+/// notice. Without such threads it is done at once.
+pub fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    static THREADS: OnceLock<Option<rayon::ThreadPool>> = OnceLock::new();
+    let threads = THREADS.get_or_init(|| {
+        let threads = rayon::ThreadPoolBuilder::new().start_handler(|_| {
+            // where it is not allowed, it is as it was
+            let _ = rustix::process::setpriority_process(None, COURTEOUS);
+        });
+        let threads = threads.thread_name(|_| "encodings".to_owned());
+        threads.build().ok()
+    });
+    match threads {
+        Some(threads) => threads.install(work),
+        None => work(),
+    }
+}
+
+/// The niceness of threads that give way.
+const COURTEOUS: i32 = 10;
 
 /// One encoding of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -25,6 +25,18 @@ const BATCH: usize = 512;
 /// # Errors
 /// If the folder itself cannot be read. What is wrong inside it is in [`Scan::problems`].
 pub fn scan(root: &Path, known: &Catalogue) -> Result<Scan, Unreadable> {
+    glance(root, known, &AtomicBool::new(false)).map(Option::unwrap_or_default)
+}
+
+/// Walks the folder as [`scan`] does, until somebody has something better to do: then `None`.
+///
+/// # Errors
+/// As [`scan`].
+pub fn glance(
+    root: &Path,
+    known: &Catalogue,
+    stop: &AtomicBool,
+) -> Result<Option<Scan>, Unreadable> {
     let unreadable = |cause| Unreadable {
         root: root.to_owned(),
         cause,
@@ -36,9 +48,13 @@ pub fn scan(root: &Path, known: &Catalogue) -> Result<Scan, Unreadable> {
     let walk = Walk {
         root: &real,
         known,
+        stop,
         met: (0..numbers).map(|_| AtomicBool::new(false)).collect(),
     };
     let mut found = walk.folder(&real, "", Kin::default());
+    if stop.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
     // what is reached by its own name comes first, so that a link to it is the second
     let mut links = std::mem::take(&mut found.links);
     links.sort_by(|a, b| a.path.cmp(&b.path));
@@ -58,7 +74,7 @@ pub fn scan(root: &Path, known: &Catalogue) -> Result<Scan, Unreadable> {
     let gone = known.rows().filter(|(number, _)| unmet(number));
     scan.gone = gone.map(|(_, row)| row.path.to_string()).collect();
     scan.changed.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(scan)
+    Ok(Some(scan))
 }
 
 /// Looks at single files, of which something was heard. `None` if that does not tell all: somebody must walk.
@@ -194,6 +210,8 @@ impl Part {
 struct Walk<'a> {
     root: &'a Path,
     known: &'a Catalogue,
+    /// Whether nobody waits for it any longer.
+    stop: &'a AtomicBool,
     /// Which rows of the catalogue were met.
     met: Vec<AtomicBool>,
 }
@@ -292,6 +310,9 @@ impl Walk<'_> {
             let start = rest.partition_point(|number| name(number) < Some(first.as_str()));
             neighbours.rest = &rest[start..];
             let mut part = Part::default();
+            if self.stop.load(Ordering::Relaxed) {
+                return part;
+            }
             for name in names {
                 self.file(&opened, name, &mut neighbours, &mut part);
             }

@@ -72,19 +72,16 @@ fn is_uuid(text: &str) -> bool {
         })
 }
 
-/// `tag:HOST,DATE:PATH` (RFC 4151), with `-2`, `-3` … if the ledger or this turn knows it already.
-pub(super) fn mint(
+/// `tag:HOST,DATE:PATH` (RFC 4151): the id of an article that was published, or first seen, on that day.
+pub(super) fn name(
     path: &str,
     published: DateTime<Utc>,
     seen: DateTime<Utc>,
     site: &Site,
-    taken: &dyn Fn(&str) -> bool,
 ) -> String {
     let path = location::stem(path);
-    let path = nfc(&path);
     let day = published.min(seen).format("%Y-%m-%d");
-    let id = format!("tag:{},{day}:{}", site.host(), site.tag_path(&path));
-    numbered(id, taken)
+    format!("tag:{},{day}:{}", site.host(), site.tag_path(&nfc(&path)))
 }
 
 /// `name`, or the first of `name-2`, `name-3` … that is not taken.
@@ -115,12 +112,12 @@ pub(super) fn same_date(candidate: &Candidate, record: &Record, site: &Site) -> 
 /// one record and no other.
 pub(super) fn renames(
     gone: &[&Record],
-    new: &[Candidate],
+    new: &[Box<Candidate>],
     site: &Site,
 ) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let by_digest = pairs(
-        new.iter().map(|c| (c.digest.clone(), c)),
+        new.iter().map(|c| (c.digest.clone(), &**c)),
         gone.iter().map(|r| (r.digest.clone(), *r)),
         |_, _| true,
     );
@@ -129,7 +126,7 @@ pub(super) fn renames(
     let by_title = pairs(
         new.iter()
             .filter(|c| !found.contains_key(&c.path))
-            .filter_map(|c| Some((c.title.clone()?, c))),
+            .filter_map(|c| Some((c.title.clone()?, &**c))),
         gone.iter()
             .filter(|r| !taken.contains(&r.id))
             .filter_map(|r| Some((r.title.clone()?, *r))),

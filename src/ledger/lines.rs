@@ -46,9 +46,15 @@ impl Lines {
         self.living
     }
 
-    /// Makes room for a text of so many bytes.
-    pub(super) fn reserve(&mut self, bytes: usize) {
+    /// Makes room for so many lines, which have so many bytes together.
+    pub(super) fn reserve(&mut self, lines: usize, bytes: usize) {
         self.text.reserve(bytes);
+        self.lines.reserve(lines);
+        let known = &self.lines;
+        self.ids.reserve(lines, |&number| known[number as usize].id);
+        self.paths.reserve(lines, |&number| {
+            known[number as usize].path.unwrap_or_default()
+        });
     }
 
     pub(super) fn get(&self, id: &str) -> Option<Record> {
@@ -125,6 +131,18 @@ impl Lines {
     /// Lets the record's path lead to it, and to nobody else.
     pub(super) fn lead(&mut self, record: &Record) {
         let Some(path) = &record.path else { return };
+        // whose line is the last is told by no search
+        let last = self.lines.len().checked_sub(1);
+        let last =
+            last.filter(|last| self.lines[*last].id == self.hasher.hash_one(record.id.as_str()));
+        if let Some(last) = last
+            && self.lines[last].counts
+            && self.lines[last].path.is_none()
+            && self.number_at(path).is_none()
+            && let Ok(number) = u32::try_from(last)
+        {
+            return self.lead_to(path, number);
+        }
         if let Some(other) = self.number_at(path) {
             let hash = self.hasher.hash_one(path.as_str());
             if let Ok(entry) = self.paths.find_entry(hash, |&number| number == other) {
@@ -143,13 +161,18 @@ impl Lines {
         if let Some(other) = self.number_at(path) {
             return other == number;
         }
-        let hash = self.hasher.hash_one(path.as_str());
+        self.lead_to(path, number);
+        true
+    }
+
+    /// Lets a path that leads to nobody lead to a line.
+    fn lead_to(&mut self, path: &str, number: u32) {
+        let hash = self.hasher.hash_one(path);
         self.lines[number as usize].path = Some(hash);
         let lines = &self.lines;
         self.paths.insert_unique(hash, number, |&number| {
             lines[number as usize].path.unwrap_or_default()
         });
-        true
     }
 
     /// Takes the record of this id away; whether there was one.

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rayon::prelude::*;
 
-use super::identity::{explicit, mint, numbered, renames, same_date};
+use super::identity::{explicit, name, numbered, renames, same_date};
 use super::{Ledger, Minted, Record};
 use crate::article::{Article, Date, location};
 use crate::link;
@@ -89,8 +90,8 @@ pub trait Present {
 pub struct Observation {
     /// Those of the candidates that are public now, in the order of paths.
     pub public: Vec<Public>,
-    /// Records that are new or changed.
-    pub records: Vec<Record>,
+    /// Records that are new or changed; boxed, since there may be many, and they are large.
+    pub records: Vec<Box<Record>>,
     /// Paths that subscribers see for the first time.
     pub new: Vec<String>,
     /// Paths whose text changed.
@@ -119,7 +120,7 @@ impl Ledger {
     pub fn observe(
         &self,
         present: &dyn Present,
-        mut candidates: Vec<Candidate>,
+        mut candidates: Vec<Box<Candidate>>,
         site: &Site,
         now: DateTime<Utc>,
     ) -> Observation {
@@ -158,16 +159,16 @@ struct Turn<'a> {
 
 /// A candidate and the record it belongs to, if there is one.
 struct Known {
-    candidate: Candidate,
-    record: Option<Record>,
+    candidate: Box<Candidate>,
+    record: Option<Box<Record>>,
     explicit: Option<String>,
 }
 
 /// A public article with the record it will have.
 struct Published {
-    candidate: Candidate,
-    before: Option<Record>,
-    record: Record,
+    candidate: Box<Candidate>,
+    before: Option<Box<Record>>,
+    record: Box<Record>,
 }
 
 impl Turn<'_> {
@@ -211,8 +212,8 @@ impl Turn<'_> {
     }
 
     /// Finds each candidate's record: by its declared id, by its path, or as a rename; drops copies and impostors.
-    fn assign(&mut self, candidates: Vec<Candidate>) -> Vec<Known> {
-        let mut known = Vec::new();
+    fn assign(&mut self, candidates: Vec<Box<Candidate>>) -> Vec<Known> {
+        let mut known = Vec::with_capacity(candidates.len());
         let mut new = Vec::new();
         let mut claimed: BTreeMap<String, String> = BTreeMap::new();
         // an id belongs to whom it was given first: records before files that are new
@@ -226,7 +227,7 @@ impl Turn<'_> {
                 match own {
                     Some(record) => known.push(Known {
                         candidate,
-                        record: Some(record),
+                        record: Some(Box::new(record)),
                         explicit: None,
                     }),
                     None => new.push(candidate),
@@ -247,7 +248,7 @@ impl Turn<'_> {
             let record = self.ledger.get(&id).or(own);
             known.push(Known {
                 candidate,
-                record,
+                record: record.map(Box::new),
                 explicit: Some(id),
             });
         }
@@ -264,7 +265,7 @@ impl Turn<'_> {
             known.extend(new.into_iter().map(|candidate| {
                 let record = renamed.get(&candidate.path);
                 Known {
-                    record: record.and_then(|id| self.ledger.get(id)),
+                    record: record.and_then(|id| self.ledger.get(id)).map(Box::new),
                     candidate,
                     explicit: None,
                 }
@@ -301,8 +302,8 @@ impl Turn<'_> {
         &mut self,
         relevant: &[Record],
         known: &[Known],
-        new: Vec<Candidate>,
-    ) -> Vec<Candidate> {
+        new: Vec<Box<Candidate>>,
+    ) -> Vec<Box<Candidate>> {
         let mut first: HashMap<(String, Option<Date>), String> = HashMap::new();
         let of = |candidate: &Candidate| (candidate.digest.clone(), candidate.published);
         for Known { candidate, .. } in known {
@@ -317,7 +318,7 @@ impl Turn<'_> {
                 originals.entry(&record.digest).or_default().push(record);
             }
         }
-        let mut kept: Vec<Candidate> = Vec::new();
+        let mut kept = Vec::with_capacity(new.len());
         for candidate in new {
             let living = originals
                 .get(candidate.digest.as_str())
@@ -391,13 +392,18 @@ impl Turn<'_> {
 
     /// Gives each its record, minting ids where there is none yet.
     fn identify(&mut self, dated: Vec<(Known, DateTime<Utc>, Option<u32>)>) -> Vec<Published> {
-        let claimed: BTreeSet<String> = dated
+        let claimed: HashSet<String> = dated
             .iter()
             .filter_map(|(known, ..)| known.explicit.clone())
             .collect();
-        let mut given = BTreeSet::new();
+        let names = dated.par_iter().map(|(known, date, _)| {
+            let is_new = known.record.is_none() && known.explicit.is_none();
+            is_new.then(|| name(&known.candidate.path, *date, self.now, self.site))
+        });
+        let names: Vec<Option<String>> = names.collect();
+        let mut given = HashSet::new();
         let mut published = Vec::with_capacity(dated.len());
-        for (known, date, nth) in dated {
+        for ((known, date, nth), name) in dated.into_iter().zip(names) {
             let Known {
                 candidate,
                 record: before,
@@ -418,7 +424,9 @@ impl Turn<'_> {
                     } else {
                         Minted::Provisional
                     };
-                    (mint(&candidate.path, date, seen, self.site, &taken), minted)
+                    let name =
+                        name.unwrap_or_else(|| self::name(&candidate.path, date, seen, self.site));
+                    (numbered(name, &taken), minted)
                 }
             };
             given.insert(id.clone());
@@ -427,7 +435,7 @@ impl Turn<'_> {
             if let Some(old) = former.filter(|record| record.id != id) {
                 was.push(old.id.clone());
             }
-            let record = Record {
+            let record = Box::new(Record {
                 path: Some(candidate.path.clone()),
                 id,
                 minted,
@@ -441,7 +449,7 @@ impl Turn<'_> {
                 page: former.and_then(|record| record.page.clone()),
                 gone: None,
                 was,
-            };
+            });
             published.push(Published {
                 candidate,
                 before,
@@ -468,7 +476,9 @@ impl Turn<'_> {
             let former = published
                 .before
                 .as_ref()
-                .map_or(published.record.published, Record::effective_update);
+                .map_or(published.record.published, |former| {
+                    former.effective_update()
+                });
             let instant =
                 (self.now - TimeDelta::seconds(behind)).max(former + TimeDelta::seconds(1));
             published.record.updated = Some(instant);
@@ -565,7 +575,7 @@ impl Turn<'_> {
                 }
                 Some(before) => self.tell_changes(before, &record, candidate.path.clone()),
             }
-            let public = self.public(candidate, &record);
+            let public = self.public(*candidate, &record);
             self.found.public.push(public);
             if before.as_ref() != Some(&record) {
                 self.found.records.push(record);
@@ -583,7 +593,7 @@ impl Turn<'_> {
                 .problems
                 .push(Problem::warning(first, what).remedy("commit the ledger, or write a `date`"));
         }
-        self.found.records.extend(gone);
+        self.found.records.extend(gone.into_iter().map(Box::new));
     }
 
     fn tell_changes(&mut self, before: &Record, record: &Record, path: String) {

@@ -13,6 +13,7 @@ use super::{
 use crate::article::{Article, Body, Date, Markup, Person, Title, TitleFrom, Visibility};
 use crate::catalogue::{Number, Reading, Row};
 use crate::check::read::{Published, PublishedEntry, read};
+use crate::edition::encode::{self, Coding};
 use crate::edition::{Kind, LedgerMark, TAIL};
 use crate::ledger::{Candidate, Fault, FeedRecord, Remembered};
 use crate::link::PAGES;
@@ -112,7 +113,7 @@ impl Books {
         catalogue: &mut Catalogue,
         is_suspect: bool,
         lost: &[Number],
-        candidates: &mut Vec<Candidate>,
+        candidates: &mut Vec<Box<Candidate>>,
         problems: &mut Vec<Problem>,
     ) {
         if !is_suspect && lost.is_empty() {
@@ -242,7 +243,7 @@ impl Books {
         config: &Config,
         catalogue: &mut Catalogue,
         lost: &[Number],
-        candidates: &mut Vec<Candidate>,
+        candidates: &mut Vec<Box<Candidate>>,
         problems: &mut Vec<Problem>,
         published: &[(Issue, Published)],
     ) {
@@ -263,7 +264,7 @@ impl Books {
                 Some(entry) => {
                     problems.push(still_published(&path));
                     let article = article(entry, &path, &record.digest, config);
-                    candidates.push(Candidate::new(&article, modified, &config.site));
+                    candidates.push(Box::new(Candidate::new(&article, modified, &config.site)));
                     catalogue.stand_in(*number, Some(article));
                 }
                 None => problems.push(
@@ -303,12 +304,13 @@ impl Books {
 
     /// Takes over what the turn found; the lines that are to be durable before a document is seen.
     pub(super) fn record(&mut self, seen: &Observation, feeds: &[FeedRecord]) -> Vec<u8> {
-        let mut lines = String::new();
+        let records: Vec<String> = seen.records.par_iter().map(|r| Ledger::line(r)).collect();
+        let mut lines = String::with_capacity(records.iter().map(String::len).sum());
+        self.ledger.reserve(records.len(), lines.capacity());
         for feed in feeds {
             lines += &self.ledger.put_feed(feed.clone());
         }
-        let records = seen.records.par_iter().map(Ledger::line);
-        for (record, line) in seen.records.iter().zip(records.collect::<Vec<_>>()) {
+        for (record, line) in seen.records.iter().zip(records) {
             self.ledger.put_line(record, &line);
             lines += &line;
         }
@@ -358,7 +360,11 @@ impl Books {
         if !ready.waits_for_assets() {
             show(&ready);
         }
-        ready.encode()?;
+        if desk.stays {
+            encode::aside(|| ready.encode(&Coding::ALL))?;
+        } else {
+            ready.encode(&Coding::SIBLINGS)?;
+        }
         let published = self.disk.publish(&mut ready, previous)?;
         show(&ready);
         desk.manifest = self.disk.stamp().map(|stamp| (stamp, ready.manifest));

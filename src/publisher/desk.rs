@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -122,7 +123,23 @@ fn terms(config: &Config) -> u64 {
     let program = std::env::current_exe().ok();
     let program = program.and_then(|place| crate::folder::stamp_of(&place));
     let version = env!("CARGO_PKG_VERSION");
-    crate::catalogue::row::hash(&format!("{version} {program:?} {config:?}"))
+    // how and where it is served changes nothing of it
+    let Config {
+        name,
+        site,
+        dialect,
+        articles,
+        feeds,
+        ledger,
+        specs,
+        by,
+        icon_asset,
+        has_base_url,
+        serve: _,
+    } = config;
+    let places = (name, articles, feeds, ledger);
+    let sense = (site, dialect, specs, by, icon_asset, has_base_url);
+    crate::catalogue::row::hash(&format!("{version} {program:?} {places:?} {sense:?}"))
 }
 
 impl Desk {
@@ -362,18 +379,19 @@ impl Desk {
         Ok(())
     }
 
-    /// Whether the folder is another one than at the last turn, whatever events said.
+    /// Whether the folder is another one than at the last turn, whatever events said. `None` if `stop` came first.
     #[must_use]
-    pub fn is_outdated(&self, config: &Config) -> bool {
-        match crate::folder::scan(&config.articles, &self.catalogue) {
-            Ok(scan) => {
-                !scan.changed.is_empty()
-                    || scan.gone.iter().any(|path| !scan.broken.contains(path))
-                    || scan.broken != self.aside.broken
-                    || scan.closed != self.aside.closed
-            }
-            Err(_) => true,
-        }
+    pub fn is_outdated(&self, config: &Config, stop: &AtomicBool) -> Option<bool> {
+        let Ok(scan) = crate::folder::glance(&config.articles, &self.catalogue, stop) else {
+            return Some(true);
+        };
+        let scan = scan?;
+        Some(
+            !scan.changed.is_empty()
+                || scan.gone.iter().any(|path| !scan.broken.contains(path))
+                || scan.broken != self.aside.broken
+                || scan.closed != self.aside.closed,
+        )
     }
 }
 

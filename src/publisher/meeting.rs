@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::books::Books;
 use super::desk::Desk;
-use super::read::{self, Look, Offer};
+use super::read::{self, Applied, Look, Offer};
 use super::{Config, Observation, Order};
 use crate::catalogue::{Number, Reading, Touched};
 
@@ -28,10 +28,12 @@ pub(super) fn observe(
     order: &Order,
 ) -> Met {
     desk.has_walked |= look.is_thorough();
-    let (mut touched, mut paths) = look.apply(&mut desk.catalogue, &mut desk.aside);
+    let Applied {
+        numbers: mut touched,
+        gone,
+    } = look.apply(&mut desk.catalogue, &mut desk.aside);
     let is_suspect = books.examine(config);
     let closed = books.hold_closed(&desk.aside.closed);
-    paths.extend(closed.iter().map(|row| row.path.to_string()));
     touched.extend(desk.catalogue.put(closed));
     let is_settled = desk.is_settled && !is_suspect;
     if !is_settled {
@@ -67,7 +69,7 @@ pub(super) fn observe(
         match offer {
             Offer::Candidate(candidate) => {
                 waiting.insert(number);
-                candidates.push(*candidate);
+                candidates.push(candidate);
             }
             Offer::Lost => lost.push(number),
             Offer::Hidden(_) | Offer::No => {}
@@ -88,10 +90,19 @@ pub(super) fn observe(
             .iter()
             .filter_map(|candidate| desk.catalogue.number(&candidate.path)),
     );
+    let paths = is_settled.then(|| {
+        let rows = touched
+            .iter()
+            .filter_map(|number| desk.catalogue.row(*number));
+        let paths = rows.map(|row| row.path.to_string());
+        paths
+            .chain(gone.iter().cloned())
+            .collect::<BTreeSet<String>>()
+    });
     let present = Touched {
         catalogue: &desk.catalogue,
         numbers: &touched,
-        paths: is_settled.then_some(&paths),
+        paths: paths.as_ref(),
     };
     let mut seen = books
         .ledger
@@ -101,7 +112,7 @@ pub(super) fn observe(
     desk.catalogue
         .publish(&touched, public, &waiting, &config.site);
     desk.is_settled = true;
-    let gone = paths
+    let gone = gone
         .into_iter()
         .filter(|path| desk.catalogue.number(path).is_none());
     Met {

@@ -55,12 +55,8 @@ impl Look {
         self.walked
     }
 
-    /// Takes over what was found. The rows of which something may be new, and the paths of those and of what is gone.
-    pub(super) fn apply(
-        mut self,
-        catalogue: &mut Catalogue,
-        aside: &mut Aside,
-    ) -> (BTreeSet<Number>, BTreeSet<String>) {
+    /// Takes over what was found.
+    pub(super) fn apply(mut self, catalogue: &mut Catalogue, aside: &mut Aside) -> Applied {
         let mut folders: BTreeSet<String> = self.sections.keys().cloned().collect();
         for path in &self.scan.gone {
             let is_section = catalogue
@@ -73,13 +69,11 @@ impl Look {
             }
         }
         catalogue.sections.append(&mut self.sections);
-        let mut paths = std::mem::take(&mut self.scan.gone);
+        let gone = std::mem::take(&mut self.scan.gone);
         if self.walked {
             let broken = self.scan.broken.iter();
             self.rows.extend(broken.map(|path| phantom(path)));
-            let leaving = paths
-                .iter()
-                .filter(|path| !self.scan.broken.contains(*path));
+            let leaving = gone.iter().filter(|path| !self.scan.broken.contains(*path));
             catalogue.remove(&leaving.cloned().collect());
             catalogue.places = self.scan.places;
             *aside = Aside {
@@ -90,7 +84,7 @@ impl Look {
             };
         } else {
             let before = catalogue.len();
-            catalogue.remove(&paths);
+            catalogue.remove(&gone);
             aside.files -= before - catalogue.len();
         }
         let before = catalogue.len();
@@ -114,13 +108,16 @@ impl Look {
             );
         }
         numbers.extend(catalogue.restless());
-        paths.extend(
-            numbers
-                .iter()
-                .filter_map(|number| Some(catalogue.row(*number)?.path.to_string())),
-        );
-        (numbers, paths)
+        Applied { numbers, gone }
     }
+}
+
+/// What was taken over from a look.
+pub(super) struct Applied {
+    /// The rows of which something may be new.
+    pub(super) numbers: BTreeSet<Number>,
+    /// The paths of files that were missed.
+    pub(super) gone: BTreeSet<String>,
 }
 
 /// The row of an article that is there, or was a moment ago, and cannot be read.
@@ -182,7 +179,10 @@ pub(super) fn look(
                 walked,
                 ..Look::default()
             };
-            look.scan.changed.shrink_to(1);
+            // that there are any is all that is asked from here on
+            look.scan.changed.truncate(1);
+            look.scan.changed.shrink_to_fit();
+            look.rows.reserve_exact(parsed.len());
             for parsed in parsed {
                 let folder = location::folder(&parsed.row.path);
                 let section = parsed.section.map(|section| (folder.to_owned(), section));

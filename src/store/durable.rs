@@ -17,15 +17,15 @@ pub(super) const PREFIX: &str = ".tidings-";
 /// # Errors
 /// If the disk refuses; what was there stays.
 pub fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write(path, bytes, None, true)
+    write(path, bytes, None, Sync::All)
 }
 
-/// As [`put`], with a modification time.
+/// As [`put`], with a modification time; its name is durable when its folder is synced next.
 ///
 /// # Errors
 /// As [`put`].
 pub fn put_dated(path: &Path, bytes: &[u8], mtime: DateTime<Utc>) -> io::Result<()> {
-    write(path, bytes, Some(mtime), true)
+    write(path, bytes, Some(mtime), Sync::Bytes)
 }
 
 /// As [`put`], but not fsynced: for what may be lost and is verified when it is read.
@@ -33,10 +33,18 @@ pub fn put_dated(path: &Path, bytes: &[u8], mtime: DateTime<Utc>) -> io::Result<
 /// # Errors
 /// As [`put`].
 pub fn put_loosely(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write(path, bytes, None, false)
+    write(path, bytes, None, Sync::None)
 }
 
-fn write(path: &Path, bytes: &[u8], mtime: Option<DateTime<Utc>>, sync: bool) -> io::Result<()> {
+/// What is durable when a function returns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sync {
+    None,
+    Bytes,
+    All,
+}
+
+fn write(path: &Path, bytes: &[u8], mtime: Option<DateTime<Utc>>, sync: Sync) -> io::Result<()> {
     let folder = folder_of(path);
     fs::create_dir_all(folder)?;
     let mut file = temporary(folder)?;
@@ -44,11 +52,15 @@ fn write(path: &Path, bytes: &[u8], mtime: Option<DateTime<Utc>>, sync: bool) ->
     if let Some(mtime) = mtime {
         file.as_file().set_modified(mtime.into())?;
     }
-    if sync {
+    if sync != Sync::None {
         file.as_file().sync_all()?;
     }
     rename(file, path)?;
-    if sync { sync_folder(folder) } else { Ok(()) }
+    if sync == Sync::All {
+        sync_folder(folder)
+    } else {
+        Ok(())
+    }
 }
 
 /// Appends `bytes` to the file at `path`, which is made if it is missing; durable when it returns (one fdatasync).

@@ -63,11 +63,11 @@ impl<'a> Ready<'a> {
         self.changed().any(|step| step.document.kind == Kind::Asset)
     }
 
-    /// Encodes, on all cores, the changed documents that are served encoded.
+    /// Encodes, on all cores and in each of `codings`, the changed documents that are served encoded.
     ///
     /// # Errors
     /// If an encoder refuses.
-    pub fn encode(&mut self) -> Result<()> {
+    pub fn encode(&mut self, codings: &[Coding]) -> Result<()> {
         let changed = self
             .steps
             .par_iter_mut()
@@ -76,7 +76,7 @@ impl<'a> Ready<'a> {
             if let Body::Memory(bytes) = &step.document.body
                 && step.document.kind.stays_in_memory()
             {
-                step.encoded = encode::all(&Coding::ALL, Effort::Quick, bytes)
+                step.encoded = encode::all(codings, Effort::Quick, bytes)
                     .with_context(|| format!("cannot encode `{}`", step.document.route))?;
             }
             Ok(())

@@ -22,6 +22,9 @@ fn options() -> serde_saphyr::Options {
 
 /// Reads a head; `None` if it is no mapping but text between two thematic breaks.
 pub(super) fn read(head: &str) -> Result<Option<Entries>, Fault> {
+    if let Some(entries) = plain::read(head) {
+        return Ok(Some(entries));
+    }
     let blank = head
         .lines()
         .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
@@ -31,10 +34,7 @@ pub(super) fn read(head: &str) -> Result<Option<Entries>, Fault> {
     if !head.lines().any(is_key) {
         return Ok(None);
     }
-    match plain::read(head) {
-        Some(entries) => Ok(Some(entries)),
-        None => parsed(head).map(Some),
-    }
+    parsed(head).map(Some)
 }
 
 /// Reads a mapping of any form.
