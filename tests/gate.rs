@@ -122,3 +122,65 @@ proptest! {
         }
     }
 }
+
+/// What may stand where it does not belong.
+const ASTRAY: [&str; 16] = [
+    "<!--",
+    "-->",
+    "<![CDATA[",
+    "]]>",
+    "<item>",
+    "</item>",
+    "<entry>",
+    "</entry>",
+    "\u{1}",
+    "&amp;",
+    "&nothing;",
+    "<",
+    "<title>",
+    "</channel>",
+    "<?fit 0?>",
+    "<?fit 1?>",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+    /// Entries that were found fit are not read again: that must not change any verdict on a document with them in it.
+    #[test]
+    fn what_is_remembered_of_entries_changes_no_verdict(
+        is_atom in any::<bool>(),
+        pieces in prop::collection::vec((any::<prop::sample::Index>(), 0..ASTRAY.len()), 0..3),
+        twice in any::<bool>(),
+        unknown in any::<u64>(),
+    ) {
+        let (name, open, close) = if is_atom {
+            ("good.atom.xml", "<entry>", "</entry>")
+        } else {
+            ("good.rss.xml", "<item>", "</item>")
+        };
+        let folder = if is_atom { "MissingSelf-2" } else { "MissingSelf" };
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gate").join(folder).join(name);
+        // as we write it: no line ends between entries
+        let good = fs::read_to_string(&path).unwrap().replace(">\n<", "><");
+        prop_assert!(judge(&path).is_empty());
+        let mut text = good.clone();
+        if twice {
+            let (start, end) = (good.find(open).unwrap(), good.find(close).unwrap() + close.len());
+            text.insert_str(end, &good[start..end]);
+        }
+        for (place, piece) in pieces {
+            let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+            text.insert_str(places[place.index(places.len())], ASTRAY[piece]);
+        }
+        // with another namespace at its root all of it is unknown
+        let root = if is_atom { "<feed " } else { "<rss " };
+        let strange = text.replacen(root, &format!("{root}xmlns:u{unknown}=\"urn:x\" "), 1);
+        let (kind, route) = if is_atom { (Kind::Atom, "atom.xml") } else { (Kind::Rss, "rss.xml") };
+        let url = format!("https://example.org/{route}");
+        let verdict = |text: &str| check(kind, text.as_bytes(), Place { url: &url });
+        let expected = verdict(&strange);
+        prop_assert_eq!(verdict(&text), expected.clone(), "{}", text);
+        prop_assert_eq!(verdict(&text), expected, "the second time: {}", text);
+    }
+}
