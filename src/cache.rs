@@ -1,7 +1,7 @@
 //! The cache, in `.tidings/`: all that was understood of the folder, so that what did not change need not be read again.
 //! It may be lost: then the next run takes longer, and does the same.
 //!
-//! Two files: one with everything, in parts that are checked and understood on all cores, and one to which each run appends
+//! Two files, and some with one thing each: one with everything, in parts that are checked and understood on all cores, and one to which each run appends
 //! what changed. What is damaged, or of another version of the program, counts for nothing.
 
 use std::fs;
@@ -89,23 +89,19 @@ pub fn save<H: Serialize, T: Serialize + Sync>(
     head: &H,
     things: &[&T],
 ) -> Result<()> {
-    let parts: Vec<Vec<u8>> = things.par_chunks(PART).map(pack).collect();
-    let head = pack(head);
+    let parts = things.par_chunks(PART).map(|things| part(&pack(things)));
+    let parts: Vec<Vec<u8>> = parts.collect();
+    let head = part(&pack(head));
     let mut hasher = blake3::Hasher::new();
     hasher.update(&head);
     parts.iter().for_each(|part| {
         hasher.update(&part[..part.len().min(64)]);
     });
     let name = hasher.finalize().as_bytes()[..16].to_vec();
-    let mut bytes = MAGIC.to_vec();
-    bytes.reserve(parts.iter().map(|part| part.len() + 16).sum());
-    put_part(&mut bytes, &name);
-    put_part(&mut bytes, &head);
-    for part in parts {
-        put_part(&mut bytes, &part);
-    }
+    let mut pieces = vec![MAGIC.to_vec(), part(&name), head];
+    pieces.extend(parts);
     let failed = || format!("cannot write the cache in `{}`", folder.display());
-    durable::put_loosely(&folder.join(FILE), &bytes).with_context(failed)?;
+    durable::put_pieces_loosely(&folder.join(FILE), &pieces).with_context(failed)?;
     // what was appended to the old one has another name in front
     durable::put_loosely(&folder.join(LOG), &name).with_context(failed)
 }
@@ -122,13 +118,35 @@ pub fn append<H: Serialize, T: Serialize>(folder: &Path, head: &H, things: &[&T]
     if appended.len() > LONG.max(whole.len() / 4) {
         return Ok(false);
     }
-    let mut bytes = Vec::new();
-    put_part(&mut bytes, &pack(head));
-    put_part(&mut bytes, &pack(&things));
+    let bytes = [part(&pack(head)), part(&pack(&things))].concat();
     let mut file = fs::OpenOptions::new().append(true).open(&log)?;
     file.write_all(&bytes)
         .with_context(|| format!("cannot write `{}`", log.display()))?;
     Ok(true)
+}
+
+/// Writes one value into a file of its own; by what it is found again.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn remember(folder: &Path, file: &str, value: &impl Serialize) -> Result<u64> {
+    let packed = pack(value);
+    let hash = blake3::hash(&packed);
+    let name = hash.as_bytes()[..8].try_into().unwrap_or_default();
+    let failed = || format!("cannot write `{file}` in `{}`", folder.display());
+    let pieces = [MAGIC.to_vec(), part(&packed)];
+    durable::put_pieces_loosely(&folder.join(file), &pieces).with_context(failed)?;
+    Ok(u64::from_le_bytes(name))
+}
+
+/// The value that was [`remember`]ed under this name; `None` if it is not there any longer.
+#[must_use]
+pub fn recall<T: DeserializeOwned>(folder: &Path, file: &str, name: u64) -> Option<T> {
+    let bytes = fs::read(folder.join(file)).ok()?;
+    let parts = parts(bytes.strip_prefix(MAGIC)?)?;
+    let (sum, _) = parts.first()?;
+    let is_it = **sum == name.to_le_bytes();
+    postcard::from_bytes(is_it.then(|| check(parts.first()?))??).ok()
 }
 
 fn pack(value: &(impl Serialize + ?Sized)) -> Vec<u8> {
@@ -137,10 +155,12 @@ fn pack(value: &(impl Serialize + ?Sized)) -> Vec<u8> {
 }
 
 /// Length, checksum, bytes.
-fn put_part(bytes: &mut Vec<u8>, part: &[u8]) {
-    bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(&blake3::hash(part).as_bytes()[..8]);
-    bytes.extend_from_slice(part);
+fn part(packed: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(packed.len() + 16);
+    bytes.extend_from_slice(&(packed.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&blake3::hash(packed).as_bytes()[..8]);
+    bytes.extend_from_slice(packed);
+    bytes
 }
 
 fn parts(mut bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
+use memchr::memrchr;
 use rayon::prelude::*;
 
 use crate::article::{Article, Date, Section, Stamp, Visibility, head, location};
@@ -91,17 +92,18 @@ pub struct Catalogue {
 /// How rows are sorted, by folder and then by name: all that lies in one folder stands together.
 fn compare(a: &str, b: &str) -> Ordering {
     let (a_bytes, b_bytes) = (a.as_bytes(), b.as_bytes());
-    let eights = a_bytes.chunks_exact(8).zip(b_bytes.chunks_exact(8));
+    let eights = a_bytes.as_chunks::<8>().0.iter();
+    let eights = eights.zip(b_bytes.as_chunks::<8>().0);
     let near = 8 * eights.take_while(|(a, b)| a == b).count();
     let rest = a_bytes[near..].iter().zip(&b_bytes[near..]);
     let same = near + rest.take_while(|(a, b)| a == b).count();
     let (a_rest, b_rest) = (&a_bytes[same..], &b_bytes[same..]);
-    // most are neighbours: where their folders end need not be found
-    if a_rest.contains(&b'/') || b_rest.contains(&b'/') {
-        let key = |path| (location::folder(path), location::name(path));
-        key(a).cmp(&key(b))
-    } else {
-        a_rest.cmp(b_rest)
+    // of two paths that part here, the one with no slash behind lies in a folder around the other's
+    match (memrchr(b'/', a_rest), memrchr(b'/', b_rest)) {
+        (None, None) => a_rest.cmp(b_rest),
+        (Some(_), None) => Ordering::Greater,
+        (None, Some(_)) => Ordering::Less,
+        (Some(a_end), Some(b_end)) => a_rest[..a_end].cmp(&b_rest[..b_end]),
     }
 }
 
@@ -684,5 +686,24 @@ impl Present for Touched<'_> {
 
     fn touched(&self) -> Option<&BTreeSet<String>> {
         self.paths
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{compare, location};
+
+    proptest! {
+        #[test]
+        fn paths_stand_by_folder_and_then_by_name(
+            a in "([ab-]{1,3}/){0,4}[ab-]{1,3}", b in "([ab-]{1,3}/){0,4}[ab-]{1,3}",
+            shared in "([ab-]{1,9}/){0,3}"
+        ) {
+            let (a, b) = (format!("{shared}{a}"), format!("{shared}{b}"));
+            let key = |path| (location::folder(path), location::name(path));
+            prop_assert_eq!(compare(&a, &b), key(&a).cmp(&key(&b)), "{:?} {:?}", a, b);
+        }
     }
 }

@@ -15,6 +15,8 @@ pub mod read;
 mod rss;
 mod xml;
 
+pub use memory::{Fit, fit, trust};
+
 /// A document that is not fit to be published, or not quite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {

@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::{self, Config, Raw};
 use crate::folder::Finished;
 use crate::problem::Problem;
-use crate::publisher::{Halt, Order, Publisher};
+use crate::publisher::{Desk, Halt, Order, Publisher};
 
 mod check;
 mod explain;
@@ -209,7 +209,11 @@ fn build(args: &Build) -> u8 {
         finished: Finished::default(),
         heard: None,
     };
-    let outcome = Publisher::new(&config, &progress).turn(&order, &mut |_| {});
+    let mut desk = Desk::default();
+    let publisher = Publisher::new(&config, &progress);
+    let outcome = publisher.turn_at(&mut desk, &order, &mut |_| {});
+    // the process ends: giving its memory back piece by piece would keep the user waiting
+    std::mem::forget(desk);
     progress.finish();
     match outcome {
         Ok(turn) => {

@@ -1,9 +1,11 @@
 //! A feed: which entries it shows, and what it says of itself. One model for all formats.
 
 use std::hash::{Hash, Hasher};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::article::Person;
 use crate::catalogue::{Catalogue, Number, Row};
@@ -132,7 +134,7 @@ pub fn fit(items: &[Item], max_bytes: usize) -> usize {
 }
 
 /// A thing to play or fetch.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Attachment {
     /// Absolute.
     pub url: String,
@@ -158,7 +160,7 @@ pub struct Media {
 }
 
 /// An image that stands for an item.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Image {
     /// Absolute.
     pub url: String,
@@ -168,8 +170,57 @@ pub struct Image {
     pub size: Option<(u32, u32)>,
 }
 
+/// Clean HTML that many feeds share, with its digest: most of it is the same in each version of a feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Html {
+    text: Arc<str>,
+    digest: [u8; 32],
+}
+
+impl From<&str> for Html {
+    fn from(text: &str) -> Self {
+        Self {
+            text: text.into(),
+            digest: *blake3::hash(text.as_bytes()).as_bytes(),
+        }
+    }
+}
+
+impl From<String> for Html {
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl Deref for Html {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Hash for Html {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // the ledger holds digests of feeds that were made of the text
+        self.text.hash(state);
+    }
+}
+
+impl Serialize for Html {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Html {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
 /// One entry as a feed shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Item {
     /// By which readers know it.
     pub id: String,
@@ -192,7 +243,7 @@ pub struct Item {
     /// Plain text; empty if the article has no words.
     pub summary: String,
     /// Clean HTML; empty if the article has no text. Many feeds share it.
-    pub html: Arc<str>,
+    pub html: Html,
     /// A language tag, where it differs from the feed's.
     pub language: Option<String>,
     /// An image that stands for it.
@@ -217,7 +268,34 @@ impl Item {
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         let mut hasher = Digest(blake3::Hasher::new());
-        self.hash(&mut hasher);
+        let Self {
+            id,
+            link,
+            external,
+            title,
+            stand_in_title,
+            published,
+            updated,
+            authors,
+            tags,
+            summary,
+            html,
+            language,
+            image,
+            attachments,
+        } = self;
+        (id, link, external, title, stand_in_title, published).hash(&mut hasher);
+        (
+            updated,
+            authors,
+            tags,
+            summary,
+            language,
+            image,
+            attachments,
+        )
+            .hash(&mut hasher);
+        hasher.0.update(&html.digest);
         *hasher.0.finalize().as_bytes()
     }
 

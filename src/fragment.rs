@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::article::template::{self, Why};
@@ -23,7 +24,7 @@ const SUMMARY: usize = 1000;
 const STAND_IN: usize = 72;
 
 /// A rendered entry.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Fragment {
     /// As feeds show it.
     pub item: Item,
@@ -31,7 +32,8 @@ pub struct Fragment {
     pub assets: BTreeSet<String>,
     /// What was asked of other files.
     pub asked: BTreeSet<Asked>,
-    /// What the author should know.
+    /// What the author should know; told when it is rendered.
+    #[serde(skip)]
     pub problems: Vec<Problem>,
 }
 

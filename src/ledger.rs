@@ -4,8 +4,12 @@
 //! It opens no file: the store does.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 mod identity;
+mod instant;
 mod line;
 mod lines;
 mod observe;
@@ -13,7 +17,7 @@ mod rebuild;
 
 pub(crate) use identity::numbered;
 pub use line::{FeedRecord, Minted, Record};
-use lines::Lines;
+use lines::{Lines, Place, Places};
 pub use observe::{Candidate, Observation, Present, Public};
 pub use rebuild::Remembered;
 
@@ -26,6 +30,27 @@ pub struct Ledger {
     former: BTreeSet<String>,
     /// Lines that later lines have replaced: when there are many, the file is written anew.
     superseded: usize,
+}
+
+/// Where everything stands in a ledger's text: what need not be found out again. It is true of that text alone, and of those
+/// that begin with it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Index {
+    /// Of the text, in bytes.
+    length: usize,
+    places: Places,
+    /// As lines.
+    feeds: Vec<String>,
+    former: BTreeSet<String>,
+    superseded: usize,
+}
+
+impl Index {
+    /// How long the text was, in bytes.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.length
+    }
 }
 
 /// What was wrong with a ledger's text.
@@ -54,16 +79,74 @@ impl Ledger {
     /// Reads a ledger's text; what cannot be read is told, and the rest taken.
     #[must_use]
     pub fn parse(text: &[u8]) -> (Self, Vec<Fault>) {
-        let mut ledger = Self::default();
-        let count = memchr::memchr_iter(b'\n', text).count();
-        ledger.lines.reserve(count, text.len());
-        let (faults, contested) = line::read(text, &mut ledger);
+        Self::of(text.to_vec())
+    }
+
+    /// Reads a ledger's text as [`parse`](Self::parse) does, and keeps it.
+    #[must_use]
+    pub fn of(text: Vec<u8>) -> (Self, Vec<Fault>) {
+        let count = memchr::memchr_iter(b'\n', &text).count();
+        let mut ledger = Self {
+            lines: Lines::of(text),
+            ..Self::default()
+        };
+        ledger.lines.reserve(count, 0);
+        let faults = ledger.read(0);
+        (ledger, faults)
+    }
+
+    /// Reads a ledger's text of which an earlier run found out where everything stands; what stands behind that is
+    /// read now. `None` if the index can be none of this text.
+    #[must_use]
+    pub fn indexed(text: Vec<u8>, index: Index) -> Option<(Self, Vec<Fault>)> {
+        let from = index.length;
+        let is_whole = from <= text.len() && (from == 0 || text[from - 1] == b'\n');
+        let lines = is_whole.then(|| Lines::placed(text, index.places))??;
+        let mut ledger = Self {
+            lines,
+            former: index.former,
+            superseded: index.superseded,
+            ..Self::default()
+        };
+        for line in index.feeds {
+            let feed: FeedRecord = serde_json::from_str(&line).ok()?;
+            ledger.feeds.insert(feed.feed.clone(), feed);
+        }
+        let faults = ledger.read(from);
+        Some((ledger, faults))
+    }
+
+    /// Where everything stands in its text.
+    #[must_use]
+    pub fn index(&self) -> Index {
+        Index {
+            length: self.text().len(),
+            places: self.lines.places(),
+            feeds: self.feeds.values().map(line::write_feed).collect(),
+            former: self.former.clone(),
+            superseded: self.superseded,
+        }
+    }
+
+    /// Reads what stands behind `from` in the text.
+    fn read(&mut self, from: usize) -> Vec<Fault> {
+        let text = Arc::clone(self.lines.text());
+        let (faults, contested) = line::read(&text, from, self);
+        drop(text);
+        let ledger = self;
         for id in contested {
             if let Some(record) = ledger.get(&id) {
                 ledger.settle(record);
             }
         }
-        (ledger, faults)
+        faults
+    }
+
+    /// All that was read, and behind it all that was put since then: what is to be in the file, unless it is
+    /// written anew as [`to_text`](Self::to_text).
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        self.lines.text()
     }
 
     /// The whole ledger as text: the feeds, then the articles in path order.
@@ -140,11 +223,9 @@ impl Ledger {
             || self.feeds.values().any(|feed| feed.id == id)
     }
 
-    /// Takes over what a line says, as [`parse`](Self::parse) does; the text to append.
-    pub fn put(&mut self, record: &Record) -> String {
-        let text = line::write(record);
-        self.put_line(record, &text);
-        text
+    /// Takes over what a line says, as [`parse`](Self::parse) does, and appends it to the text.
+    pub fn put(&mut self, record: &Record) {
+        self.put_line(record, &line::write(record));
     }
 
     /// Makes room for so many records, whose lines have so many bytes together.
@@ -154,7 +235,8 @@ impl Ledger {
 
     /// The same, of a record whose line is written already.
     pub fn put_line(&mut self, record: &Record, line: &str) {
-        self.insert(record, line.as_bytes());
+        let place = self.lines.append(line.as_bytes());
+        self.insert(record, place);
         self.lines.lead(record);
     }
 
@@ -164,24 +246,27 @@ impl Ledger {
         line::write(record)
     }
 
-    /// Takes over a feed's record; the text to append.
-    pub fn put_feed(&mut self, record: FeedRecord) -> String {
-        let text = line::write_feed(&record);
+    /// Takes over a feed's record, and appends its line to the text.
+    pub fn put_feed(&mut self, record: FeedRecord) {
+        self.lines.append(line::write_feed(&record).as_bytes());
+        self.take_feed(record);
+    }
+
+    fn take_feed(&mut self, record: FeedRecord) {
         if self.feeds.insert(record.feed.clone(), record).is_some() {
             self.superseded += 1;
         }
-        text
     }
 
     /// Replaces the record of the same id, and those whose ids it bore before.
-    fn insert(&mut self, record: &Record, text: &[u8]) {
+    fn insert(&mut self, record: &Record, place: Place) {
         for id in &record.was {
             self.former.insert(id.clone());
             if self.lines.remove(id) {
                 self.superseded += 1;
             }
         }
-        if self.lines.push(record, text) {
+        if self.lines.push(record, place) {
             self.superseded += 1;
         }
     }
@@ -200,7 +285,6 @@ impl Ledger {
         };
         loser.path = None;
         loser.gone.get_or_insert(loser.seen);
-        let text = line::write(&loser);
-        self.lines.push(&loser, text.as_bytes());
+        self.lines.push(&loser, Place::Nowhere(line::write(&loser)));
     }
 }

@@ -193,7 +193,11 @@ impl Asked {
     #[must_use]
     pub fn answer(&self, catalogue: &Catalogue, site: &Site) -> u64 {
         let answer = match self {
-            Self::Article(path) => catalogue.link_of(path, site),
+            // a row has that hash of its link
+            Self::Article(path) => {
+                let row = catalogue.at(path).filter(|row| row.is_public());
+                return row.map_or(0, |row| row.link);
+            }
             Self::Asset(path) => catalogue.asset(path).map(|stamp| format!("{stamp:?}")),
             Self::Name(name, from) => catalogue.find(name, from, site),
         };

@@ -22,6 +22,7 @@ mod gate;
 mod meeting;
 mod read;
 mod rendering;
+mod stock;
 mod survey;
 
 use books::Books;
@@ -205,8 +206,10 @@ impl<'a> Publisher<'a> {
             progress: self.progress,
         };
         let rendering = rendering::render(&studio, desk)?;
-        let lines = books.record(&seen, &rendering.feeds);
-        let (mut edition, refused, told) = gate::pass(config, rendering.edition, &books);
+        books.record(&seen, &rendering.feeds);
+        let (mut edition, refused, told) = books.append_beside(config, order, |books| {
+            gate::pass(config, rendering.edition, books)
+        })?;
         desk.distrust(&told);
         edition.gone = books.gone(&rendering.wanted, &edition);
         // what is said once is not to be said again by a turn that finds nothing to do
@@ -227,7 +230,7 @@ impl<'a> Publisher<'a> {
         turn.problems
             .extend(books.problems.drain(..).chain(refused));
         let told = turn.problems.len();
-        books.commit(config, desk, order, (&edition, &lines), show, &mut turn)?;
+        books.commit(config, desk, order, &edition, show, &mut turn)?;
         desk.may_rest = !spoke_once && turn.problems.len() == told;
         books.remember(
             config,

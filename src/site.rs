@@ -96,6 +96,12 @@ impl Site {
 /// Percent-encodes each segment of a path; slashes stay.
 #[must_use]
 pub fn encode_path(path: &str) -> String {
+    // most need none
+    let is_plain =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'.' | b'_' | b'~');
+    if path.bytes().all(is_plain) {
+        return path.to_owned();
+    }
     path.split('/')
         .map(|segment| utf8_percent_encode(segment, SEGMENT).to_string())
         .collect::<Vec<_>>()

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
@@ -75,15 +76,19 @@ impl State {
             let _ = std::fs::remove_file(place(&folder, path));
         }
         self.kept.retain(|path, _| shown.contains(path.as_str()));
-        for (path, source) in fresh {
+        let kept = &self.kept;
+        let fresh = fresh.par_iter().filter_map(|(path, source)| {
             let hash = blake3::hash(source.as_bytes()).to_hex().to_string();
-            if self.kept.get(path) != Some(&hash) {
+            let is_new = kept.get(path) != Some(&hash);
+            is_new.then(|| {
                 let place = place(&folder, path);
                 durable::put_loosely(&place, source.as_bytes())
                     .with_context(|| format!("cannot write `{}`", place.display()))?;
-                self.kept.insert(path.clone(), hash);
-            }
-        }
+                Ok((path.clone(), hash))
+            })
+        });
+        let fresh: Vec<(String, String)> = fresh.collect::<Result<_>>()?;
+        self.kept.extend(fresh);
         let missing = shown.iter().filter(|path| !self.kept.contains_key(**path));
         Ok(missing.copied().collect())
     }

@@ -15,7 +15,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::edition::encode::{self, Coding, Effort, Encoded};
-use crate::edition::{self, Body, Edition, LedgerMark, Manifest, Published, etag, manifest};
+use crate::edition::{
+    self, Body, Document, Edition, LedgerMark, Manifest, Published, etag, manifest,
+};
 use crate::problem::Problem;
 
 pub mod durable;
@@ -243,11 +245,12 @@ impl Disk {
         ledger: LedgerMark,
         now: DateTime<Utc>,
     ) -> Result<Ready<'a>> {
-        let mut steps = Vec::with_capacity(edition.documents.len());
-        for document in edition.documents.values() {
+        let documents: Vec<&Document> = edition.documents.values().collect();
+        let steps = documents.into_par_iter().map(|document| {
             let place = self.place(&document.route)?;
-            steps.push(ready::step(document, place, previous, now)?);
-        }
+            ready::step(document, place, previous, now)
+        });
+        let steps: Vec<Step<'_>> = steps.collect::<Result<_>>()?;
         let documents = steps
             .iter()
             .map(|step| (step.document.route.clone(), step.published.clone()))

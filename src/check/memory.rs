@@ -10,6 +10,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+use twox_hash::{XxHash3_64, XxHash3_128};
+
 use super::xml::Element;
 use super::{ENOUGH, Findings};
 
@@ -18,10 +21,11 @@ pub(super) const MARK: &str = "fit";
 /// The name under which a mark is visited: no element can have it.
 pub(super) const LEFT_OUT: &str = "?fit";
 
-type Key = [u8; 32];
+/// No fault of a writer makes two entries with one of these; whoever forges two harms his own feed alone.
+type Key = u128;
 
 /// What an entry is to the others of its document.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Facts {
     pub(super) id: Option<String>,
     pub(super) updated: Option<String>,
@@ -51,12 +55,28 @@ pub(super) fn learn(entries: Vec<(Key, Facts)>) {
     fit.extend(entries.map(|(key, facts)| (key, Arc::new(facts))));
 }
 
+/// Everything that is known of entries that are fit: true for this very program.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Fit(Vec<(Key, Facts)>);
+
+/// What is known now.
+#[must_use]
+pub fn fit() -> Fit {
+    let fit = FIT.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = fit.iter().flatten();
+    Fit(known
+        .map(|(key, facts)| (*key, (**facts).clone()))
+        .collect())
+}
+
+/// Takes over what the same program knew once.
+pub fn trust(fit: Fit) {
+    learn(fit.0);
+}
+
 /// The key of an entry in its surroundings.
 pub(super) fn key(around: &[u8], entry: &[u8]) -> Key {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&(around.len() as u64).to_le_bytes());
-    hasher.update(around).update(entry);
-    *hasher.finalize().as_bytes()
+    XxHash3_128::oneshot_with_seed(XxHash3_64::oneshot(around), entry)
 }
 
 /// A document as it is read: without what is known to be fit.

@@ -202,12 +202,12 @@ fn find(html: &str, names: &[&str], from: usize) -> Option<Place> {
             .is_none_or(|b| matches!(b, b'>' | b'/' | b' ' | b'\t' | b'\n'))
     };
     let tag = |mut at: usize, open: &str, name: &str| loop {
-        at += html.get(at..)?.find(open)?;
+        at += memchr::memchr(b'<', html.as_bytes().get(at..)?)?;
         let behind = at + open.len() + name.len();
-        if lower(at + open.len(), name) && ends(behind) {
+        if lower(at, open) && lower(at + open.len(), name) && ends(behind) {
             return Some((at, behind));
         }
-        at += open.len();
+        at += 1;
     };
     let (start, name_end, name) = names
         .iter()

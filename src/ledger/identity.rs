@@ -80,7 +80,9 @@ pub(super) fn name(
     site: &Site,
 ) -> String {
     let path = location::stem(path);
-    let day = published.min(seen).format("%Y-%m-%d");
+    let day = published.min(seen).date_naive();
+    // as ISO 8601 has it
+    let day = format!("{day:?}");
     format!("tag:{},{day}:{}", site.host(), site.tag_path(&nfc(&path)))
 }
 
@@ -116,6 +118,9 @@ pub(super) fn renames(
     site: &Site,
 ) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
+    if gone.is_empty() || new.is_empty() {
+        return found;
+    }
     let by_digest = pairs(
         new.iter().map(|c| (c.digest.clone(), &**c)),
         gone.iter().map(|r| (r.digest.clone(), *r)),

@@ -1,10 +1,12 @@
 //! The lines of a ledger: one JSON object each.
 
+use std::ops::Range;
+
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, Ledger};
+use super::{Fault, Ledger, Place, instant};
 
 /// How an article came by its id.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +40,10 @@ pub struct Record {
     #[serde(rename = "kind", skip_serializing_if = "Minted::is_final", default)]
     pub minted: Minted,
     /// The instant at which it could first be published.
+    #[serde(serialize_with = "instant::write")]
     pub seen: DateTime<Utc>,
     /// When it was published, as readers were told last.
+    #[serde(serialize_with = "instant::write")]
     pub published: DateTime<Utc>,
     /// Its place among the articles of its day, for a date without a time.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -48,7 +52,11 @@ pub struct Record {
     #[serde(skip_serializing_if = "is_false", default)]
     pub undated: bool,
     /// The instant at which its digest last changed.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "instant::write_some",
+        default
+    )]
     pub updated: Option<DateTime<Utc>>,
     /// Of the text that was published last.
     pub digest: String,
@@ -59,7 +67,11 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub page: Option<String>,
     /// Since when it is withdrawn.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "instant::write_some",
+        default
+    )]
     pub gone: Option<DateTime<Utc>>,
     /// Ids that it bore before.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -132,20 +144,23 @@ enum Line {
 /// So many bytes are understood by one thread at a time.
 const PIECE: usize = 1 << 20;
 
-/// Reads every line into `ledger`, merging those of one id; says what could not be read, and which ids have a path that
-/// is another's too.
-pub(super) fn read(text: &[u8], ledger: &mut Ledger) -> (Vec<Fault>, Vec<String>) {
+/// Reads every line behind `from` into `ledger`, whose text it is, merging those of one id; says what could not be read,
+/// and which ids have a path that is another's too.
+pub(super) fn read(text: &[u8], from: usize, ledger: &mut Ledger) -> (Vec<Fault>, Vec<String>) {
     let (mut faults, mut contested) = (Vec::new(), Vec::new());
-    let mut number = 0;
+    let mut number = u32::try_from(memchr::memchr_iter(b'\n', &text[..from]).count()).unwrap_or(0);
+    let mut at = from;
     let mut conflict = None;
     // a few pieces at a time: understood, all would take several times the room of their text
-    for pieces in pieces(text).chunks(rayon::current_num_threads() * 2) {
+    for pieces in pieces(&text[from..]).chunks(rayon::current_num_threads() * 2) {
         let understood: Vec<Vec<(&[u8], Line)>> = pieces
             .par_iter()
             .map(|piece| lines(piece).map(|line| (line, understand(line))).collect())
             .collect();
         for (line, is) in understood.into_iter().flatten() {
             number += 1;
+            let start = at + line.len() - line.trim_ascii_start().len();
+            at += line.len();
             match is {
                 Line::Empty => {}
                 Line::Marker => {
@@ -155,11 +170,12 @@ pub(super) fn read(text: &[u8], ledger: &mut Ledger) -> (Vec<Fault>, Vec<String>
                     if let Some(earlier) = ledger.feeds.get(&feed.feed) {
                         feed.changed = feed.changed.max(earlier.changed);
                     }
-                    ledger.put_feed(feed);
+                    ledger.take_feed(feed);
                 }
                 Line::Article(record) => {
                     // what stands around it is not understood again
-                    contested.extend(take(*record, line.trim_ascii(), ledger));
+                    let place = start..start + line.trim_ascii().len();
+                    contested.extend(take(*record, place, ledger));
                 }
                 Line::Fault(_) if !line.ends_with(b"\n") => {
                     faults.push(Fault::Torn { line: number });
@@ -208,7 +224,7 @@ fn understand(line: &[u8]) -> Line {
 }
 
 /// Takes over what a line says of an article; its id, if its path is another's too.
-fn take(mut record: Record, line: &[u8], ledger: &mut Ledger) -> Option<String> {
+fn take(mut record: Record, place: Range<usize>, ledger: &mut Ledger) -> Option<String> {
     // a branch that had not yet seen the new id may stand last: the new id stays
     if ledger.former.contains(&record.id) {
         return None;
@@ -221,11 +237,11 @@ fn take(mut record: Record, line: &[u8], ledger: &mut Ledger) -> Option<String> 
     let updated = record.updated.max(updated);
     let is_merged = (seen, updated) != (record.seen, record.updated);
     (record.seen, record.updated) = (seen, updated);
-    if is_merged {
-        let line = write(&record);
-        ledger.insert(&record, line.as_bytes());
+    let place = if is_merged {
+        Place::Nowhere(write(&record))
     } else {
-        ledger.insert(&record, line);
-    }
+        Place::Text(place)
+    };
+    ledger.insert(&record, place);
     (!ledger.lines.lead_if_free(&record)).then_some(record.id)
 }

@@ -1,13 +1,17 @@
 //! The lines of a ledger as they stand in its file, and where each id and each path is found among them.
 //!
 //! A hundred thousand records take too much room and time as values: they stay text, and one is understood when
-//! somebody asks for it.
+//! somebody asks for it. Where everything stands can be kept beside the file (see [`super::Index`]), so that the text need
+//! not be understood again only to find that out.
 
 use std::collections::HashMap;
-use std::hash::BuildHasher;
+use std::hash::{DefaultHasher, Hasher};
+use std::ops::Range;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
 
 use super::Record;
 use super::line;
@@ -15,22 +19,46 @@ use super::line;
 /// All lines that count.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lines {
-    text: Vec<u8>,
+    /// All that is, or is about to be, in the file.
+    text: Arc<Vec<u8>>,
+    /// Lines that say what several lines of the file say together.
+    merged: Vec<u8>,
     lines: Vec<Line>,
     /// Numbers of lines by the hashes of their ids, and of their paths.
     ids: HashTable<u32>,
     paths: HashTable<u32>,
-    hasher: DefaultHashBuilder,
     living: usize,
-    /// Midnight → the places among the articles of that day that are taken.
-    days: HashMap<DateTime<Utc>, Vec<u32>>,
+    /// Midnight, in seconds since 1970 → the places among the articles of that day that are taken.
+    days: HashMap<i64, Vec<u32>>,
+}
+
+/// Where each line stands, without the text.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Places {
+    merged: Vec<u8>,
+    lines: Vec<Line>,
+    days: HashMap<i64, Vec<u32>>,
+}
+
+/// Where a line stands.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// In the text.
+    Text(Range<usize>),
+    /// In no file: it was merged.
+    Nowhere(String),
 }
 
 /// What is known of a line without understanding it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "four things that are so or not, each by itself"
+)]
 struct Line {
     at: usize,
     len: u32,
+    is_merged: bool,
     /// Whether no later line has replaced it.
     counts: bool,
     gone: bool,
@@ -46,9 +74,74 @@ impl Lines {
         self.living
     }
 
+    /// No lines yet, of this text.
+    pub(super) fn of(text: Vec<u8>) -> Self {
+        Self {
+            text: Arc::new(text),
+            ..Self::default()
+        }
+    }
+
+    /// The lines of a text of which is known where they stand; `None` if that cannot be true.
+    pub(super) fn placed(text: Vec<u8>, places: Places) -> Option<Self> {
+        let mut all = Self::of(text);
+        let Places {
+            merged,
+            lines,
+            days,
+        } = places;
+        for line in &lines {
+            let within = if line.is_merged {
+                merged.len()
+            } else {
+                all.text.len()
+            };
+            line.at
+                .checked_add(line.len as usize)
+                .filter(|end| *end <= within)?;
+        }
+        all.living = lines.iter().filter(|line| line.counts).count();
+        (all.merged, all.lines, all.days) = (merged, lines, days);
+        let lines = &all.lines;
+        all.ids
+            .reserve(all.living, |&number| lines[number as usize].id);
+        let path = |number: &u32| lines[*number as usize].path.unwrap_or_default();
+        all.paths.reserve(all.living, path);
+        for (number, line) in (0..).zip(lines).filter(|(_, line)| line.counts) {
+            all.ids
+                .insert_unique(line.id, number, |&number| lines[number as usize].id);
+            if let Some(hash) = line.path {
+                all.paths.insert_unique(hash, number, path);
+            }
+        }
+        Some(all)
+    }
+
+    /// Where each line stands.
+    pub(super) fn places(&self) -> Places {
+        Places {
+            merged: self.merged.clone(),
+            lines: self.lines.clone(),
+            days: self.days.clone(),
+        }
+    }
+
+    /// All that is, or is about to be, in the file.
+    pub(super) fn text(&self) -> &Arc<Vec<u8>> {
+        &self.text
+    }
+
+    /// Writes behind all that is in the text; where.
+    pub(super) fn append(&mut self, text: &[u8]) -> Place {
+        let all = Arc::make_mut(&mut self.text);
+        let start = all.len();
+        all.extend_from_slice(text);
+        Place::Text(start..all.len())
+    }
+
     /// Makes room for so many lines, which have so many bytes together.
     pub(super) fn reserve(&mut self, lines: usize, bytes: usize) {
-        self.text.reserve(bytes);
+        Arc::make_mut(&mut self.text).reserve(bytes);
         self.lines.reserve(lines);
         let known = &self.lines;
         self.ids.reserve(lines, |&number| known[number as usize].id);
@@ -93,20 +186,29 @@ impl Lines {
 
     /// The first place among the articles of a day, given by its midnight, that no record has.
     pub(super) fn next_of_day(&self, midnight: DateTime<Utc>) -> u32 {
-        let taken = self.days.get(&midnight).into_iter().flatten();
+        let taken = self.days.get(&midnight.timestamp()).into_iter().flatten();
         taken.max().map_or(0, |last| last + 1)
     }
 
     /// Puts a record behind all others, in the place of the one with its id; whether there was one.
-    pub(super) fn push(&mut self, record: &Record, text: &[u8]) -> bool {
+    pub(super) fn push(&mut self, record: &Record, place: Place) -> bool {
         let replaced = self.remove(&record.id);
         let Ok(number) = u32::try_from(self.lines.len()) else {
             return replaced;
         };
-        let id = self.hasher.hash_one(record.id.as_str());
+        let id = hash(&record.id);
+        let (at, is_merged) = match place {
+            Place::Text(range) => (range, false),
+            Place::Nowhere(text) => {
+                let start = self.merged.len();
+                self.merged.extend_from_slice(text.as_bytes());
+                (start..self.merged.len(), true)
+            }
+        };
         self.lines.push(Line {
-            at: self.text.len(),
-            len: u32::try_from(text.len()).unwrap_or_default(),
+            at: at.start,
+            len: u32::try_from(at.len()).unwrap_or_default(),
+            is_merged,
             counts: true,
             gone: record.gone.is_some(),
             had_other_id: !record.was.is_empty(),
@@ -114,7 +216,6 @@ impl Lines {
             id,
             path: None,
         });
-        self.text.extend_from_slice(text);
         self.living += 1;
         if let Some(nth) = record.nth {
             self.days
@@ -133,8 +234,7 @@ impl Lines {
         let Some(path) = &record.path else { return };
         // whose line is the last is told by no search
         let last = self.lines.len().checked_sub(1);
-        let last =
-            last.filter(|last| self.lines[*last].id == self.hasher.hash_one(record.id.as_str()));
+        let last = last.filter(|last| self.lines[*last].id == hash(&record.id));
         if let Some(last) = last
             && self.lines[last].counts
             && self.lines[last].path.is_none()
@@ -144,7 +244,7 @@ impl Lines {
             return self.lead_to(path, number);
         }
         if let Some(other) = self.number_at(path) {
-            let hash = self.hasher.hash_one(path.as_str());
+            let hash = hash(path);
             if let Ok(entry) = self.paths.find_entry(hash, |&number| number == other) {
                 entry.remove();
             }
@@ -167,7 +267,7 @@ impl Lines {
 
     /// Lets a path that leads to nobody lead to a line.
     fn lead_to(&mut self, path: &str, number: u32) {
-        let hash = self.hasher.hash_one(path);
+        let hash = hash(path);
         self.lines[number as usize].path = Some(hash);
         let lines = &self.lines;
         self.paths.insert_unique(hash, number, |&number| {
@@ -203,7 +303,7 @@ impl Lines {
     }
 
     fn number_at(&self, path: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one(path);
+        let hash = hash(path);
         let found = self.paths.find(hash, |&number| {
             self.lines[number as usize].path == Some(hash) && self.says(number, "path", path)
         });
@@ -211,7 +311,7 @@ impl Lines {
     }
 
     fn number_of(&self, id: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one(id);
+        let hash = hash(id);
         let found = self.ids.find(hash, |&number| {
             self.lines[number as usize].id == hash && self.says(number, "id", id)
         });
@@ -231,7 +331,12 @@ impl Lines {
 
     fn text_of(&self, number: u32) -> Option<&[u8]> {
         let line = self.lines.get(number as usize)?;
-        self.text.get(line.at..line.at + line.len as usize)
+        let text = if line.is_merged {
+            &self.merged
+        } else {
+            &*self.text
+        };
+        text.get(line.at..line.at + line.len as usize)
     }
 
     fn record(&self, number: u32) -> Option<Record> {
@@ -239,6 +344,13 @@ impl Lines {
     }
 }
 
-fn midnight(record: &Record, nth: u32) -> DateTime<Utc> {
-    record.published - TimeDelta::seconds(i64::from(nth))
+fn midnight(record: &Record, nth: u32) -> i64 {
+    (record.published - TimeDelta::seconds(i64::from(nth))).timestamp()
+}
+
+/// The same in every run of this program.
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(text.as_bytes());
+    hasher.finish()
 }

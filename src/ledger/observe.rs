@@ -304,11 +304,12 @@ impl Turn<'_> {
         known: &[Known],
         new: Vec<Box<Candidate>>,
     ) -> Vec<Box<Candidate>> {
-        let mut first: HashMap<(String, Option<Date>), String> = HashMap::new();
-        let of = |candidate: &Candidate| (candidate.digest.clone(), candidate.published);
+        let mut first: HashMap<(&str, Option<Date>), &str> =
+            HashMap::with_capacity(known.len() + new.len());
         for Known { candidate, .. } in known {
-            let path = candidate.path.clone();
-            first.entry(of(candidate)).or_insert(path);
+            first
+                .entry(text_and_date(candidate))
+                .or_insert(&candidate.path);
         }
         let read: HashSet<&String> = known.iter().map(|known| &known.candidate.path).collect();
         let mut originals: HashMap<&str, Vec<&Record>> = HashMap::new();
@@ -318,24 +319,29 @@ impl Turn<'_> {
                 originals.entry(&record.digest).or_default().push(record);
             }
         }
-        let mut kept = Vec::with_capacity(new.len());
-        for candidate in new {
+        let mut copied = Vec::with_capacity(new.len());
+        for candidate in &new {
             let living = originals
                 .get(candidate.digest.as_str())
                 .into_iter()
                 .flatten();
             let original = living
-                .filter(|record| same_date(&candidate, record, self.site))
+                .filter(|record| same_date(candidate, record, self.site))
                 .find_map(|record| record.path.clone())
                 .or_else(|| {
                     let twin = self.present.twin(&candidate.digest, candidate.published);
-                    first
-                        .get(&of(&candidate))
-                        .cloned()
-                        .into_iter()
-                        .chain(twin)
-                        .min()
+                    let earlier = first
+                        .get(&text_and_date(candidate))
+                        .map(ToString::to_string);
+                    earlier.into_iter().chain(twin).min()
                 });
+            if original.is_none() {
+                first.insert(text_and_date(candidate), &candidate.path);
+            }
+            copied.push(original);
+        }
+        let mut kept = Vec::with_capacity(new.len());
+        for (candidate, original) in new.into_iter().zip(copied) {
             if let Some(original) = original {
                 let what = format!("copy of `{original}`: same text, same date");
                 let remedy =
@@ -344,7 +350,6 @@ impl Turn<'_> {
                     .problems
                     .push(Problem::warning(&candidate.path, what).remedy(remedy));
             } else {
-                first.insert(of(&candidate), candidate.path.clone());
                 kept.push(candidate);
             }
         }
@@ -405,7 +410,7 @@ impl Turn<'_> {
         let mut published = Vec::with_capacity(dated.len());
         for ((known, date, nth), name) in dated.into_iter().zip(names) {
             let Known {
-                candidate,
+                mut candidate,
                 record: before,
                 explicit,
             } = known;
@@ -444,8 +449,8 @@ impl Turn<'_> {
                 nth,
                 undated: candidate.published.is_none(),
                 updated: former.and_then(|record| record.updated),
-                digest: candidate.digest.clone(),
-                title: candidate.title.clone(),
+                digest: std::mem::take(&mut candidate.digest),
+                title: candidate.title.take(),
                 page: former.and_then(|record| record.page.clone()),
                 gone: None,
                 was,
@@ -652,6 +657,11 @@ impl Turn<'_> {
             path: candidate.path,
         }
     }
+}
+
+/// What two files must have in common for one to be a copy of the other.
+fn text_and_date(candidate: &Candidate) -> (&str, Option<Date>) {
+    (&candidate.digest, candidate.published)
 }
 
 /// Whether `name` is `slug` or `slug-2`, `slug-3` ….

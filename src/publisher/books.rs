@@ -1,9 +1,12 @@
 //! What is remembered between turns: the ledger, the manifest and the state, opened, mended and closed in the right order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::desk::Desk;
 use super::read::{phantom, still_published};
@@ -11,44 +14,22 @@ use super::{
     Catalogue, Config, Disk, Edition, Ledger, Level, Manifest, Observation, Order, Problem, Turn,
 };
 use crate::article::{Article, Body, Date, Markup, Person, Title, TitleFrom, Visibility};
+use crate::cache;
 use crate::catalogue::{Number, Reading, Row};
 use crate::check::read::{Published, PublishedEntry, read};
 use crate::edition::encode::{self, Coding};
-use crate::edition::{Kind, LedgerMark, TAIL};
-use crate::ledger::{Candidate, Fault, FeedRecord, Remembered};
+use crate::edition::{Kind, LedgerMark};
+use crate::ledger::{Candidate, Fault, FeedRecord, Index, Remembered};
 use crate::link::PAGES;
 use crate::state::State;
 use crate::store::{Ready, durable};
 
-/// The ledger, with what tells its file from an older one.
-#[derive(Debug, Default)]
-pub(super) struct Kept {
-    ledger: Ledger,
-    /// In bytes.
-    length: usize,
-    /// The end of its text.
-    tail: Vec<u8>,
-}
-
-impl Kept {
-    fn append(&mut self, text: &[u8]) {
-        self.length += text.len();
-        self.tail.extend_from_slice(text);
-        let excess = self.tail.len().saturating_sub(TAIL);
-        self.tail.drain(..excess);
-    }
-
-    fn mark(&self) -> LedgerMark {
-        LedgerMark::of_tail(self.length, &self.tail, self.ledger.len())
-    }
-}
-
 /// The books of one turn.
 pub(super) struct Books {
     pub(super) ledger: Ledger,
-    /// How long the file of the ledger will be, and its end; what it was is the beginning of it unless `rewrite` is set.
+    /// How long the file of the ledger is; the rest of the ledger's text is to be appended to it …
     length: usize,
-    tail: Vec<u8>,
+    /// … unless all of it is to be written anew.
     rewrite: bool,
     faults: Vec<Fault>,
     pub(super) manifest: Option<Manifest>,
@@ -64,9 +45,9 @@ impl Books {
         let is_same = stamp.is_some() && stamp == desk.ledger_stamp;
         desk.is_settled &= is_same;
         let known = desk.ledger.take().filter(|_| is_same);
-        let (kept, faults) = match known {
-            Some(kept) => (kept, Vec::new()),
-            None => read_ledger(config)?,
+        let (ledger, faults) = match known {
+            Some(ledger) => (ledger, Vec::new()),
+            None => read_ledger(config, desk, is_same)?,
         };
         desk.ledger_stamp = stamp;
         let disk = Disk::new(&config.feeds, &config.state());
@@ -81,16 +62,11 @@ impl Books {
             None => disk.manifest(&mut problems)?,
         };
         // an editor may have taken the last line end, and a line must not be appended to a line
-        let rewrite = !faults.is_empty() || !(kept.length == 0 || kept.tail.ends_with(b"\n"));
-        let Kept {
-            ledger,
-            length,
-            tail,
-        } = kept;
+        let text = ledger.text();
+        let rewrite = !faults.is_empty() || !(text.is_empty() || text.ends_with(b"\n"));
         Ok(Self {
+            length: text.len(),
             ledger,
-            length,
-            tail,
             rewrite,
             faults,
             manifest,
@@ -157,7 +133,7 @@ impl Books {
         let Some(mark) = self.manifest.as_ref().map(|manifest| &manifest.ledger) else {
             return false;
         };
-        if mark.hash == LedgerMark::of_tail(self.length, &self.tail, self.ledger.len()).hash {
+        if mark.hash == LedgerMark::of(self.ledger.text(), self.ledger.len()).hash {
             return false;
         }
         let published = self.published(config);
@@ -302,19 +278,47 @@ impl Books {
             .collect()
     }
 
-    /// Takes over what the turn found; the lines that are to be durable before a document is seen.
-    pub(super) fn record(&mut self, seen: &Observation, feeds: &[FeedRecord]) -> Vec<u8> {
-        let records: Vec<String> = seen.records.par_iter().map(|r| Ledger::line(r)).collect();
-        let mut lines = String::with_capacity(records.iter().map(String::len).sum());
-        self.ledger.reserve(records.len(), lines.capacity());
+    /// Takes over what the turn found: what is to be durable before a document is seen.
+    pub(super) fn record(&mut self, seen: &Observation, feeds: &[FeedRecord]) {
         for feed in feeds {
-            lines += &self.ledger.put_feed(feed.clone());
+            self.ledger.put_feed(feed.clone());
         }
-        for (record, line) in seen.records.iter().zip(records) {
-            self.ledger.put_line(record, &line);
-            lines += &line;
+        self.ledger.reserve(seen.records.len(), 0);
+        // some at a time: the lines of all would take their room twice
+        for records in seen.records.chunks(LINES) {
+            let lines: Vec<String> = records.par_iter().map(|r| Ledger::line(r)).collect();
+            self.ledger
+                .reserve(0, lines.iter().map(String::len).sum::<usize>());
+            for (record, line) in records.iter().zip(lines) {
+                self.ledger.put_line(record, &line);
+            }
         }
-        lines.into_bytes()
+    }
+
+    /// Does some work that waits for no ledger while the disk takes what is to be appended to it.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub(super) fn append_beside<T>(
+        &mut self,
+        config: &Config,
+        order: &Order,
+        work: impl FnOnce(&Self) -> T,
+    ) -> Result<T> {
+        let text = &self.ledger.text()[self.length..];
+        let is_whole = self.rewrite || self.ledger.wants_compaction();
+        if order.dry_run || is_whole || text.is_empty() {
+            return Ok(work(self));
+        }
+        let (done, written) = std::thread::scope(|scope| {
+            let disk = scope.spawn(|| durable::append(&config.ledger, text));
+            (work(self), disk.join())
+        });
+        let written = written
+            .unwrap_or_else(|_| Err(std::io::Error::other("the thread that writes it died")));
+        written.with_context(|| format!("cannot write `{}`", config.ledger.display()))?;
+        self.length = self.ledger.text().len();
+        Ok(done)
     }
 
     /// Ledger, then documents, then manifest.
@@ -323,28 +327,18 @@ impl Books {
         config: &Config,
         desk: &mut Desk,
         order: &Order,
-        (edition, lines): (&Edition, &[u8]),
+        edition: &Edition,
         show: &mut dyn FnMut(&Ready<'_>),
         turn: &mut Turn,
     ) -> Result<()> {
-        let mut whole = Vec::new();
-        if self.rewrite || self.ledger.wants_compaction() {
-            self.rewrite = true;
-            whole = self.ledger.to_text().into_bytes();
-        }
         let had_text = self.length > 0;
-        let mut kept = Kept {
-            ledger: std::mem::take(&mut self.ledger),
-            length: self.length,
-            tail: std::mem::take(&mut self.tail),
-        };
-        if self.rewrite {
-            (kept.length, kept.tail) = (0, Vec::new());
-            kept.append(&whole);
-        } else {
-            kept.append(lines);
+        let mut ledger = std::mem::take(&mut self.ledger);
+        if self.rewrite || ledger.wants_compaction() {
+            self.rewrite = true;
+            (ledger, _) = Ledger::of(ledger.to_text().into_bytes());
+            desk.index = None;
         }
-        let mark = kept.mark();
+        let mark = LedgerMark::of(ledger.text(), ledger.len());
         if order.dry_run {
             let plan = self.disk.plan(edition, self.manifest.as_ref())?;
             turn.written = plan.written;
@@ -353,10 +347,10 @@ impl Books {
         }
         let previous = self.manifest.as_ref();
         let mut ready = self.disk.prepare(edition, previous, mark, order.now)?;
-        self.write_ledger(config, if self.rewrite { &whole } else { lines }, had_text)?;
-        drop(whole);
+        let from = if self.rewrite { 0 } else { self.length };
+        self.write_ledger(config, &ledger.text()[from..], had_text)?;
         desk.ledger_stamp = crate::folder::stamp_of(&config.ledger);
-        desk.ledger = Some(kept);
+        desk.ledger = Some(ledger);
         if !ready.waits_for_assets() {
             show(&ready);
         }
@@ -457,24 +451,64 @@ impl Books {
     }
 }
 
-fn read_ledger(config: &Config) -> Result<(Kept, Vec<Fault>)> {
-    let text = match std::fs::read(&config.ledger) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => {
-            return Err(error)
-                .with_context(|| format!("cannot read `{}`", config.ledger.display()));
-        }
+fn read_ledger(config: &Config, desk: &mut Desk, is_same: bool) -> Result<(Ledger, Vec<Fault>)> {
+    let text = || match read_with_room(&config.ledger) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read.with_context(|| format!("cannot read `{}`", config.ledger.display())),
     };
-    let (ledger, faults) = Ledger::parse(&text);
-    let mut kept = Kept {
-        ledger,
-        ..Kept::default()
-    };
-    kept.append(&text[text.len().saturating_sub(TAIL)..]);
-    kept.length = text.len();
-    Ok((kept, faults))
+    // what was found out of another ledger is not true of this one
+    let index = desk.index.take().filter(|_| is_same);
+    let index = index.and_then(|index| {
+        let known: Index = cache::recall(&config.state(), INDEX, index.name)?;
+        Some((index, known))
+    });
+    if let Some((index, known)) = index
+        && let Some(read) = Ledger::indexed(text()?, known)
+    {
+        desk.index = Some(index);
+        return Ok(read);
+    }
+    Ok(Ledger::of(text()?))
 }
+
+/// A file, with room behind it: lines are appended, and all that was read would be moved for the first of them.
+fn read_with_room(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = std::fs::File::open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or_default();
+    let mut text = Vec::with_capacity(length + SHORT);
+    file.read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// What tells which index in the state folder is true of the ledger.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Indexed {
+    name: u64,
+    /// Of the text that it is of, in bytes.
+    length: usize,
+}
+
+/// Keeps where everything stands in the ledger, where that saves reading much of it again.
+pub(super) fn keep_index(
+    config: &Config,
+    ledger: &Ledger,
+    kept: Option<Indexed>,
+) -> Result<Option<Indexed>> {
+    let length = ledger.text().len();
+    let behind = length - kept.map_or(0, |kept| kept.length.min(length));
+    if behind < SHORT {
+        return Ok(kept);
+    }
+    let name = cache::remember(&config.state(), INDEX, &ledger.index())?;
+    Ok(Some(Indexed { name, length }))
+}
+
+/// The file of the index, in the state folder.
+const INDEX: &str = "ledger.index";
+/// So many bytes of a ledger are read again as quickly as they are looked up.
+const SHORT: usize = 256 << 10;
+/// So many lines of the ledger are written at a time.
+const LINES: usize = 4096;
 
 /// A document of a feed: which feed's, and in which format.
 struct Issue {

@@ -10,9 +10,9 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::books::Kept;
+use super::books::{self, Indexed};
 use super::read::{Aside, Look};
-use super::{Config, Order, Problem, Turn, announce};
+use super::{Config, Ledger, Order, Problem, Turn, announce};
 use crate::article::{Section, Stamp};
 use crate::cache;
 use crate::catalogue::{Catalogue, Number, Row};
@@ -53,6 +53,8 @@ struct Head {
     /// As JSON.
     noticed: String,
     ledger: Option<Stamp>,
+    index: Option<Indexed>,
+    stock: Option<u64>,
     manifest: Option<ManifestStamp>,
     feeds: BTreeMap<String, u64>,
     assets: BTreeMap<String, Stamp>,
@@ -75,7 +77,7 @@ enum Thing {
 /// What a publisher keeps from turn to turn. It may be lost: the next turn takes longer then, and does the same.
 #[allow(
     clippy::struct_excessive_bools,
-    reason = "five things that are so or not, each by itself"
+    reason = "things that are so or not, each by itself"
 )]
 #[derive(Debug, Default)]
 pub struct Desk {
@@ -85,7 +87,9 @@ pub struct Desk {
     pub(super) aside: Aside,
     /// Whether what is public in the catalogue is so by this very ledger.
     pub(super) is_settled: bool,
-    pub(super) ledger: Option<Kept>,
+    pub(super) ledger: Option<Ledger>,
+    /// What is kept of where everything stands in it.
+    pub(super) index: Option<Indexed>,
     pub(super) manifest: Option<(ManifestStamp, Manifest)>,
     /// What the manifest was when the last turn ended.
     pub(super) manifest_stamp: Option<ManifestStamp>,
@@ -97,6 +101,12 @@ pub struct Desk {
     pub(super) unshown: Vec<String>,
     /// The renderings themselves, each with the version of all that it was made of; only where turns follow each other.
     pub(super) fragments: HashMap<Number, (u64, Arc<Fragment>)>,
+    /// Those of them that the configured feeds show.
+    pub(super) favourites: BTreeSet<Number>,
+    /// Which stock of them lies in the state folder; whether it was fetched, and whether there is more to keep.
+    pub(super) stock: Option<u64>,
+    pub(super) has_fetched: bool,
+    pub(super) is_restocked: bool,
     /// The entries of the documents that were made last.
     pub(super) pieces: Pieces,
     /// Of what the documents of each feed were made.
@@ -197,6 +207,8 @@ impl Desk {
         };
         (self.is_settled, self.is_cached) = (true, true);
         self.ledger_stamp = head.ledger;
+        self.index = head.index;
+        self.stock = head.stock;
         self.manifest_stamp = head.manifest;
         self.feeds = head.feeds;
         self.assets = head.assets;
@@ -327,6 +339,10 @@ impl Desk {
         if order.dry_run {
             return Ok(());
         }
+        if let Some(ledger) = &self.ledger {
+            self.index = books::keep_index(config, ledger, self.index)?;
+        }
+        self.keep_stock(config)?;
         let head = Head {
             terms: self.terms,
             sections: self.catalogue.sections.clone(),
@@ -336,6 +352,8 @@ impl Desk {
             broken: self.aside.broken.clone(),
             noticed: serde_json::to_string(&self.aside.problems).unwrap_or_default(),
             ledger: self.ledger_stamp,
+            index: self.index,
+            stock: self.stock,
             manifest: self.manifest_stamp,
             feeds: self.feeds.clone(),
             assets: self.assets.clone(),

@@ -103,6 +103,7 @@ pub(super) fn render(studio: &Studio<'_>, desk: &mut Desk) -> anyhow::Result<Ren
         wanted: BTreeSet::new(),
         notes: Vec::new(),
     };
+    desk.fetch_stock(config);
     let mut looks = looks(&rendering.shown, desk, site);
     let channels: Vec<Channel> = wanted
         .iter()
@@ -144,6 +145,12 @@ pub(super) fn render(studio: &Studio<'_>, desk: &mut Desk) -> anyhow::Result<Ren
         }
     }
     let fragments = fragments(&stale, studio, desk, site, &mut looks, &mut rendering);
+    let favourites = wanted[..config.specs.len()].iter();
+    let favourites: Vec<Number> = favourites
+        .flat_map(|wanted| &wanted.selected)
+        .copied()
+        .collect();
+    desk.sort_out(&favourites, |number| rendering.shown.contains(&number));
     let feeds: Vec<Option<(Feed, Option<FeedRecord>)>> = wanted
         .par_iter()
         .zip(&channels)
@@ -405,9 +412,8 @@ fn fragments(
                     .extend(source.map(|source| (path.clone(), source)));
                 desk.shown.insert(path, shown);
                 let fragment = Arc::new(fragment);
-                if desk.stays {
-                    desk.fragments.insert(number, (look, Arc::clone(&fragment)));
-                }
+                desk.fragments.insert(number, (look, Arc::clone(&fragment)));
+                desk.is_restocked = true;
                 fragments.insert(number, fragment);
             }
             Rendered::Not(problem) => {
@@ -418,8 +424,6 @@ fn fragments(
             }
         }
     }
-    desk.fragments
-        .retain(|number, _| rendering.shown.contains(number));
     fragments
 }
 

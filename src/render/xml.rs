@@ -14,7 +14,7 @@ pub(super) const MEDIA: &str = "http://search.yahoo.com/mrss/";
 /// which are mostly bytes of another encoding, and U+FFFD, which shows that something was lost already.
 pub(super) fn text(text: &str) -> Cow<'_, str> {
     let good = |c: char| matches!(c, '\t' | '\n' | ' '..='\u{7e}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffc}' | '\u{10000}'..);
-    if text.chars().all(good) {
+    if is_good(text.as_bytes()) {
         return Cow::Borrowed(text);
     }
     let mend = |c: char| match c {
@@ -31,6 +31,25 @@ pub(super) fn text(text: &str) -> Cow<'_, str> {
             .filter_map(mend)
             .collect(),
     )
+}
+
+/// Whether [`text`] has nothing to take out, found out many bytes at a time: every text of every feed is asked.
+fn is_good(text: &[u8]) -> bool {
+    let control = |odd: u8, b: &u8| {
+        odd | u8::from(*b < b' ') & u8::from(*b != b'\t') & u8::from(*b != b'\n')
+            | u8::from(*b == 0x7f)
+    };
+    let has_controls = text
+        .chunks(256)
+        .any(|chunk| chunk.iter().fold(0, control) != 0);
+    // the bytes that C1 controls, and U+FFFD to U+FFFF, begin with
+    !has_controls
+        && memchr::memchr2_iter(0xc2, 0xef, text).all(|at| {
+            !matches!(
+                text[at..],
+                [0xc2, 0x80..=0x9f, ..] | [0xef, 0xbf, 0xbd..=0xbf, ..]
+            )
+        })
 }
 
 /// `text` with `&`, `<` and `>` escaped, as HTML.
@@ -73,5 +92,23 @@ pub(super) fn rss_media(item: &Item) -> ExtensionMap {
         ExtensionMap::new()
     } else {
         ExtensionMap::from([("media".to_owned(), elements)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_good, text};
+
+    #[test]
+    fn what_xml_cannot_hold_is_found_whatever_stands_around_it() {
+        for code in (0..0x3000).chain(0xd000..0x1_0100) {
+            let Some(c) = char::from_u32(code) else {
+                continue;
+            };
+            let good = matches!(c, '\t' | '\n' | ' '..='\u{7e}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffc}' | '\u{10000}'..);
+            let long = format!("{}é{c}ï\u{fffc}", "x".repeat(300));
+            assert_eq!(is_good(long.as_bytes()), good, "{code:x}");
+            assert_eq!(text(&long) == long, good, "{code:x}");
+        }
     }
 }

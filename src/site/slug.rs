@@ -12,6 +12,9 @@ const LONGEST: usize = 200;
 /// Never empty, never begins with `.`; `None` if nothing of `text` can stand in a URL.
 #[must_use]
 pub fn slug(text: &str) -> Option<String> {
+    if text.is_ascii() {
+        return ascii_slug(text);
+    }
     let mut slug = String::new();
     for c in nfc(text).chars().flat_map(char::to_lowercase) {
         if c.is_alphanumeric() || is_mark(c) {
@@ -28,6 +31,23 @@ pub fn slug(text: &str) -> Option<String> {
     slug.truncate(slug.trim_end_matches('-').len());
     // lower-casing may take a composed letter apart again
     (!slug.is_empty()).then(|| nfc(&slug).into_owned())
+}
+
+/// The same of what has no other letters, as most names have none.
+fn ascii_slug(text: &str) -> Option<String> {
+    let mut slug = String::with_capacity(text.len().min(LONGEST));
+    for b in text.bytes() {
+        if b.is_ascii_alphanumeric() {
+            if slug.len() >= LONGEST {
+                break;
+            }
+            slug.push(char::from(b.to_ascii_lowercase()));
+        } else if b != b'\'' && !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.truncate(slug.trim_end_matches('-').len());
+    (!slug.is_empty()).then_some(slug)
 }
 
 /// `text` in Unicode's normal form C; as it is where it is in that form already, as almost all text is.

@@ -17,7 +17,7 @@ pub(super) const PREFIX: &str = ".tidings-";
 /// # Errors
 /// If the disk refuses; what was there stays.
 pub fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write(path, bytes, None, Sync::All)
+    write(path, &[bytes], None, Sync::All)
 }
 
 /// As [`put`], with a modification time; its name is durable when its folder is synced next.
@@ -25,7 +25,7 @@ pub fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As [`put`].
 pub fn put_dated(path: &Path, bytes: &[u8], mtime: DateTime<Utc>) -> io::Result<()> {
-    write(path, bytes, Some(mtime), Sync::Bytes)
+    write(path, &[bytes], Some(mtime), Sync::Bytes)
 }
 
 /// As [`put`], but not fsynced: for what may be lost and is verified when it is read.
@@ -33,7 +33,15 @@ pub fn put_dated(path: &Path, bytes: &[u8], mtime: DateTime<Utc>) -> io::Result<
 /// # Errors
 /// As [`put`].
 pub fn put_loosely(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write(path, bytes, None, Sync::None)
+    put_pieces_loosely(path, &[bytes])
+}
+
+/// As [`put_loosely`], one piece behind the other.
+///
+/// # Errors
+/// As [`put`].
+pub fn put_pieces_loosely(path: &Path, pieces: &[impl AsRef<[u8]>]) -> io::Result<()> {
+    write(path, pieces, None, Sync::None)
 }
 
 /// What is durable when a function returns.
@@ -44,11 +52,18 @@ enum Sync {
     All,
 }
 
-fn write(path: &Path, bytes: &[u8], mtime: Option<DateTime<Utc>>, sync: Sync) -> io::Result<()> {
+fn write(
+    path: &Path,
+    pieces: &[impl AsRef<[u8]>],
+    mtime: Option<DateTime<Utc>>,
+    sync: Sync,
+) -> io::Result<()> {
     let folder = folder_of(path);
     fs::create_dir_all(folder)?;
     let mut file = temporary(folder)?;
-    file.write_all(bytes)?;
+    for piece in pieces {
+        file.write_all(piece.as_ref())?;
+    }
     if let Some(mtime) = mtime {
         file.as_file().set_modified(mtime.into())?;
     }
