@@ -4,8 +4,9 @@
 //! Two files, and some with one thing each: one with everything, in parts that are checked and understood on all cores, and one to which each run appends
 //! what changed. What is damaged, or of another version of the program, counts for nothing.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -18,7 +19,7 @@ use crate::store::durable;
 const FILE: &str = "cache";
 const LOG: &str = "cache.log";
 /// Changes with the form of what is written.
-const MAGIC: &[u8; 16] = b"tidings cache 01";
+const MAGIC: &[u8] = b"tidings cache 02";
 /// So many things are in a part.
 const PART: usize = 2048;
 /// With more bytes than this in its second file, and more than a quarter of the first's, the cache is written anew.
@@ -40,20 +41,16 @@ pub struct Cached<H, T> {
 pub fn load<H: DeserializeOwned, T: DeserializeOwned + Send>(
     folder: &Path,
 ) -> Option<Cached<H, T>> {
-    let bytes = fs::read(folder.join(FILE)).ok()?;
-    let (magic, rest) = bytes.split_at_checked(MAGIC.len())?;
-    if magic != MAGIC {
-        return None;
-    }
-    let mut parts = parts(rest)?;
-    if parts.is_empty() {
-        return None;
-    }
-    let name = check(parts.remove(0))?.to_vec();
-    let mut head = postcard::from_bytes(check(parts.remove(0))?).ok()?;
+    // part by part: what is understood takes enough room, without the bytes of all of it beside
+    let file = File::open(folder.join(FILE)).ok()?;
+    let mut parts = places(&file)?;
+    let name = read(&file, &parts.pop()?)?;
+    let mut parts = parts.into_iter();
+    let mut head = postcard::from_bytes(&read(&file, &parts.next()?)?).ok()?;
+    let parts: Vec<Place> = parts.collect();
     let things: Option<Vec<Vec<T>>> = parts
         .par_iter()
-        .map(|part| postcard::from_bytes(check(part)?).ok())
+        .map(|part| postcard::from_bytes(&read(&file, part)?).ok())
         .collect();
     let things = things?.into_iter().flatten().collect();
     let log = fs::read(folder.join(LOG)).unwrap_or_default();
@@ -89,19 +86,26 @@ pub fn save<H: Serialize, T: Serialize + Sync>(
     head: &H,
     things: &[&T],
 ) -> Result<()> {
-    let parts = things.par_chunks(PART).map(|things| part(&pack(things)));
-    let parts: Vec<Vec<u8>> = parts.collect();
-    let head = part(&pack(head));
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&head);
-    parts.iter().for_each(|part| {
-        hasher.update(&part[..part.len().min(64)]);
-    });
-    let name = hasher.finalize().as_bytes()[..16].to_vec();
-    let mut pieces = vec![MAGIC.to_vec(), part(&name), head];
-    pieces.extend(parts);
     let failed = || format!("cannot write the cache in `{}`", folder.display());
-    durable::put_pieces_loosely(&folder.join(FILE), &pieces).with_context(failed)?;
+    let mut name = [0; 16];
+    let fill = |file: &mut dyn Write| {
+        let head = part(&pack(head));
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&head);
+        file.write_all(MAGIC)?;
+        file.write_all(&head)?;
+        // a few at a time: all would take as much room as what they are made of
+        for things in things.chunks(PART * rayon::current_num_threads()) {
+            let parts = things.par_chunks(PART).map(|things| part(&pack(things)));
+            for part in parts.collect::<Vec<_>>() {
+                hasher.update(&part[..part.len().min(64)]);
+                file.write_all(&part)?;
+            }
+        }
+        name.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        file.write_all(&part(&name))
+    };
+    durable::fill_loosely(&folder.join(FILE), fill).with_context(failed)?;
     // what was appended to the old one has another name in front
     durable::put_loosely(&folder.join(LOG), &name).with_context(failed)
 }
@@ -134,8 +138,8 @@ pub fn remember(folder: &Path, file: &str, value: &impl Serialize) -> Result<u64
     let hash = blake3::hash(&packed);
     let name = hash.as_bytes()[..8].try_into().unwrap_or_default();
     let failed = || format!("cannot write `{file}` in `{}`", folder.display());
-    let pieces = [MAGIC.to_vec(), part(&packed)];
-    durable::put_pieces_loosely(&folder.join(file), &pieces).with_context(failed)?;
+    let bytes = [MAGIC, &*part(&packed)].concat();
+    durable::put_loosely(&folder.join(file), &bytes).with_context(failed)?;
     Ok(u64::from_le_bytes(name))
 }
 
@@ -161,6 +165,35 @@ fn part(packed: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(&blake3::hash(packed).as_bytes()[..8]);
     bytes.extend_from_slice(packed);
     bytes
+}
+
+/// Where a part stands in a file: its checksum, its first byte, its length.
+struct Place([u8; 8], u64, usize);
+
+/// Where all parts of a cache stand; `None` if it is none, or is cut off.
+fn places(file: &File) -> Option<Vec<Place>> {
+    let length = file.metadata().ok()?.len();
+    let mut magic = [0; MAGIC.len()];
+    file.read_exact_at(&mut magic, 0).ok()?;
+    let mut at = (magic == *MAGIC).then_some(MAGIC.len() as u64)?;
+    let mut places = Vec::new();
+    while at < length {
+        let (mut size, mut sum) = ([0; 8], [0; 8]);
+        file.read_exact_at(&mut size, at).ok()?;
+        file.read_exact_at(&mut sum, at + 8).ok()?;
+        let size = u64::from_le_bytes(size);
+        let start = at + 16;
+        at = start.checked_add(size).filter(|end| *end <= length)?;
+        places.push(Place(sum, start, usize::try_from(size).ok()?));
+    }
+    Some(places)
+}
+
+fn read(file: &File, Place(sum, start, size): &Place) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; *size];
+    file.read_exact_at(&mut bytes, *start).ok()?;
+    check((&sum[..], &bytes[..]))?;
+    Some(bytes)
 }
 
 fn parts(mut bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {

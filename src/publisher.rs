@@ -195,6 +195,7 @@ impl<'a> Publisher<'a> {
             touched,
             gone,
         } = observe(config, &mut books, desk, look, order);
+        books.record(std::mem::take(&mut seen.records));
         let studio = Studio {
             config,
             ledger: &books.ledger,
@@ -205,8 +206,8 @@ impl<'a> Publisher<'a> {
             now: order.now,
             progress: self.progress,
         };
-        let rendering = rendering::render(&studio, desk)?;
-        books.record(&seen, &rendering.feeds);
+        let mut rendering = rendering::render(&studio, desk)?;
+        books.record_feeds(std::mem::take(&mut rendering.feeds));
         let (mut edition, refused, told) = books.append_beside(config, order, |books| {
             gate::pass(config, rendering.edition, books)
         })?;

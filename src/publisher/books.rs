@@ -10,16 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::Desk;
 use super::read::{phantom, still_published};
-use super::{
-    Catalogue, Config, Disk, Edition, Ledger, Level, Manifest, Observation, Order, Problem, Turn,
-};
+use super::{Catalogue, Config, Disk, Edition, Ledger, Level, Manifest, Order, Problem, Turn};
 use crate::article::{Article, Body, Date, Markup, Person, Title, TitleFrom, Visibility};
 use crate::cache;
 use crate::catalogue::{Number, Reading, Row};
 use crate::check::read::{Published, PublishedEntry, read};
 use crate::edition::encode::{self, Coding};
 use crate::edition::{Kind, LedgerMark};
-use crate::ledger::{Candidate, Fault, FeedRecord, Index, Remembered};
+use crate::ledger::{Candidate, Fault, FeedRecord, Index, Record, Remembered};
 use crate::link::PAGES;
 use crate::state::State;
 use crate::store::{Ready, durable};
@@ -278,14 +276,23 @@ impl Books {
             .collect()
     }
 
-    /// Takes over what the turn found: what is to be durable before a document is seen.
-    pub(super) fn record(&mut self, seen: &Observation, feeds: &[FeedRecord]) {
+    /// Takes over what the turn found of feeds: what is to be durable before a document is seen.
+    pub(super) fn record_feeds(&mut self, feeds: Vec<FeedRecord>) {
         for feed in feeds {
-            self.ledger.put_feed(feed.clone());
+            self.ledger.put_feed(feed);
         }
-        self.ledger.reserve(seen.records.len(), 0);
-        // some at a time: the lines of all would take their room twice
-        for records in seen.records.chunks(LINES) {
+    }
+
+    /// Takes over what the turn found of articles.
+    pub(super) fn record(&mut self, records: Vec<Box<Record>>) {
+        self.ledger.reserve(records.len(), 0);
+        // some at a time: both the records and the lines of all would take their room twice
+        let mut records = records.into_iter();
+        loop {
+            let records: Vec<Box<Record>> = records.by_ref().take(LINES).collect();
+            if records.is_empty() {
+                return;
+            }
             let lines: Vec<String> = records.par_iter().map(|r| Ledger::line(r)).collect();
             self.ledger
                 .reserve(0, lines.iter().map(String::len).sum::<usize>());

@@ -17,7 +17,7 @@ pub(super) const PREFIX: &str = ".tidings-";
 /// # Errors
 /// If the disk refuses; what was there stays.
 pub fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write(path, &[bytes], None, Sync::All)
+    write(path, |file| file.write_all(bytes), None, Sync::All)
 }
 
 /// As [`put`], with a modification time; its name is durable when its folder is synced next.
@@ -25,7 +25,7 @@ pub fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As [`put`].
 pub fn put_dated(path: &Path, bytes: &[u8], mtime: DateTime<Utc>) -> io::Result<()> {
-    write(path, &[bytes], Some(mtime), Sync::Bytes)
+    write(path, |file| file.write_all(bytes), Some(mtime), Sync::Bytes)
 }
 
 /// As [`put`], but not fsynced: for what may be lost and is verified when it is read.
@@ -33,15 +33,18 @@ pub fn put_dated(path: &Path, bytes: &[u8], mtime: DateTime<Utc>) -> io::Result<
 /// # Errors
 /// As [`put`].
 pub fn put_loosely(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    put_pieces_loosely(path, &[bytes])
+    write(path, |file| file.write_all(bytes), None, Sync::None)
 }
 
-/// As [`put_loosely`], one piece behind the other.
+/// As [`put_loosely`], of what `fill` writes piece by piece.
 ///
 /// # Errors
-/// As [`put`].
-pub fn put_pieces_loosely(path: &Path, pieces: &[impl AsRef<[u8]>]) -> io::Result<()> {
-    write(path, pieces, None, Sync::None)
+/// As [`put`], and those of `fill`.
+pub fn fill_loosely(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    write(path, |file| fill(file), None, Sync::None)
 }
 
 /// What is durable when a function returns.
@@ -54,16 +57,14 @@ enum Sync {
 
 fn write(
     path: &Path,
-    pieces: &[impl AsRef<[u8]>],
+    fill: impl FnOnce(&mut NamedTempFile) -> io::Result<()>,
     mtime: Option<DateTime<Utc>>,
     sync: Sync,
 ) -> io::Result<()> {
     let folder = folder_of(path);
     fs::create_dir_all(folder)?;
     let mut file = temporary(folder)?;
-    for piece in pieces {
-        file.write_all(piece.as_ref())?;
-    }
+    fill(&mut file)?;
     if let Some(mtime) = mtime {
         file.as_file().set_modified(mtime.into())?;
     }
