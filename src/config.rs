@@ -7,6 +7,7 @@ use encoding_rs::Encoding;
 use url::Url;
 
 use crate::article::Dialect;
+use crate::edition::encode::Coding;
 use crate::feed::{By, FeedSpec};
 use crate::problem::Problem;
 use crate::site::{Permalink, Site};
@@ -50,6 +51,8 @@ pub struct Config {
     pub icon_asset: Option<String>,
     /// Whether a base URL is set anywhere.
     pub has_base_url: bool,
+    /// The encodings that lie beside each document; none, and no sidecars either, where the host encodes by itself.
+    pub compress: Vec<Coding>,
     /// How and where the server answers.
     pub serve: Serve,
 }
@@ -150,10 +153,12 @@ impl Config {
             })
         })();
         let serve = serve::resolve(&raw.serve, site.as_ref(), home, &mut refusals);
-        let (Some(site), Some(authors), Some(encoding), Some(by), Some(serve), []) = (
+        let compress = refusals.take("compress", compress(raw.compress.as_deref()));
+        let (Some(site), Some(authors), Some(encoding), Some(compress), Some(by), Some(serve), []) = (
             site,
             authors,
             encoding,
+            compress,
             by,
             serve,
             refusals.found.as_slice(),
@@ -179,6 +184,7 @@ impl Config {
                 .filter(|_| icon_url.is_none())
                 .map(|icon| icon.trim_start_matches('/').to_owned()),
             has_base_url: raw.base_url.is_some(),
+            compress,
             serve,
             site,
         })
@@ -241,6 +247,20 @@ fn time_zone(text: &str) -> Result<Tz, String> {
     text.trim()
         .parse()
         .map_err(|_| format!("`{text}` is no time zone; use an IANA name, such as `Europe/Berlin`"))
+}
+
+fn compress(names: Option<&[String]>) -> Result<Vec<Coding>, String> {
+    let Some(names) = names else {
+        return Ok(Coding::SIBLINGS.to_vec());
+    };
+    let unknown = |name: &&String| Coding::SIBLINGS.iter().all(|coding| coding.name() != *name);
+    if let Some(name) = names.iter().find(unknown) {
+        return Err(format!(
+            "`{name}` lies beside no document; use \"gzip\" and \"br\", or `[]` for neither"
+        ));
+    }
+    let wanted = |coding: &Coding| names.iter().any(|name| name == coding.name());
+    Ok(Coding::SIBLINGS.into_iter().filter(wanted).collect())
 }
 
 fn encoding(label: &str) -> Result<&'static Encoding, String> {

@@ -429,7 +429,11 @@ impl Crank {
     }
 
     fn disk(&self) -> Disk {
-        Disk::new(&self.config.feeds, &self.config.state())
+        Disk::new(
+            &self.config.feeds,
+            &self.config.state(),
+            &self.config.compress,
+        )
     }
 
     /// Another publisher's edition, such as that of a `tidings build` beside us, is offered too.

@@ -4,6 +4,7 @@
 //! fsync and rename; their encodings; the manifest; then what is no longer published goes. So each document is
 //! wholly the old or wholly the new one at any instant, and nothing that we wrote is ever forgotten.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -29,20 +30,21 @@ pub use lock::{Lock, LockError};
 pub use ready::{Ready, Step};
 pub use shelf::{Cut, Shelf};
 
+use durable::{Dated, MANY};
 use ready::Lies;
 
 /// The file that names everything that is published.
 const MANIFEST: &str = "manifest.json";
 /// What a run was about to put, in the state folder.
 const PENDING: &str = "pending.json";
-/// With more documents than this the file system is asked once to write everything.
-const MANY: usize = 64;
 
 /// The folder of documents, and the state folder beside the ledger.
 #[derive(Debug, Clone)]
 pub struct Disk {
     feeds: PathBuf,
     state: PathBuf,
+    /// What lies encoded beside each document.
+    compress: Vec<Coding>,
 }
 
 /// What a publication changes.
@@ -85,10 +87,11 @@ pub struct Loaded {
 impl Disk {
     /// Nothing is read or made yet.
     #[must_use]
-    pub fn new(feeds: &Path, state: &Path) -> Self {
+    pub fn new(feeds: &Path, state: &Path, compress: &[Coding]) -> Self {
         Self {
             feeds: feeds.to_owned(),
             state: state.to_owned(),
+            compress: compress.to_owned(),
         }
     }
 
@@ -192,7 +195,8 @@ impl Disk {
         };
         let names = published.encodings.iter();
         let codings = names.filter_map(|name| Coding::ALL.into_iter().find(|c| c.name() == name));
-        let mut siblings = codings.map(Coding::extension).chain(["etag"]);
+        let tag = (!self.compress.is_empty()).then_some("etag");
+        let mut siblings = codings.map(Coding::extension).chain(tag);
         ready::is_dated(&place, published)
             && (!published.kind.has_siblings()
                 || siblings.all(|extension| with_suffix(&place, extension).exists()))
@@ -303,13 +307,21 @@ impl Disk {
                 .and_then(|file| file.set_modified(mtime));
         }
         self.put_documents(&ready.steps, previous, &mut done)?;
-        let completed = ready.steps.par_iter().map(complete);
-        let completed: Vec<Vec<String>> = completed.collect::<Result<_>>()?;
-        for (step, encodings) in ready.steps.iter().zip(completed) {
+        let completed = ready.steps.par_iter().map(|step| self.complete(step));
+        let completed: Vec<Completion<'_>> = completed.collect::<Result<_>>()?;
+        let mut missing = Vec::new();
+        for (step, completion) in ready.steps.iter().zip(completed) {
+            missing.extend(completion.missing);
             if let Some(published) = ready.manifest.documents.get_mut(&step.document.route) {
-                published.encodings = encodings;
+                published.encodings = completion.encodings;
             }
         }
+        durable::put_all(&missing).with_context(|| {
+            format!(
+                "cannot write beside documents in `{}`",
+                self.feeds.display()
+            )
+        })?;
         self.put_manifest(&ready.manifest, previous)?;
         self.delete(&ready.manifest, &claims, &mut done)?;
         ready.durable = true;
@@ -438,10 +450,14 @@ impl Disk {
         // the disk may write them in any order, or all at once
         let ready = steps
             .par_iter()
-            .map(|step| self.write_beside(step, !many).with_context(|| failed(step)));
+            .map(|step| self.write_beside(step).with_context(|| failed(step)));
         let ready: Vec<tempfile::NamedTempFile> = ready.collect::<Result<_>>()?;
         if many {
             durable::sync_file_system(&self.feeds)?;
+        } else {
+            let files = ready.iter().map(tempfile::NamedTempFile::as_file);
+            durable::sync_each(&files.collect::<Vec<_>>())
+                .with_context(|| format!("cannot write to `{}`", self.feeds.display()))?;
         }
         let mut folders = BTreeSet::new();
         for (temporary, step) in ready.into_iter().zip(&steps) {
@@ -459,8 +475,66 @@ impl Disk {
         Ok(())
     }
 
+    /// Finds out which encodings and tags are missing beside a document, and takes away those that are not wanted any longer.
+    fn complete<'s>(&self, step: &'s Step<'_>) -> Result<Completion<'s>> {
+        let mut found = Completion::default();
+        if !step.published.kind.has_siblings() {
+            return Ok(found);
+        }
+        let known = |coding: &Coding| {
+            let mut names = step.published.encodings.iter();
+            names.any(|name| name == coding.name())
+        };
+        let Body::Memory(bytes) = &step.document.body else {
+            if step.is_kept() {
+                found.encodings.clone_from(&step.published.encodings);
+            }
+            return Ok(found);
+        };
+        let failed = || format!("cannot write beside `{}`", step.place.display());
+        if Coding::SIBLINGS
+            .iter()
+            .any(|coding| known(coding) && !self.compress.contains(coding))
+        {
+            // what is wanted of them is put again
+            unlink_siblings(&step.place)?;
+        }
+        let mtime = step.published.last_modified;
+        let tag = etag(&step.document.route, &step.published.hash).into_bytes();
+        let mut put = |suffix: &str, bytes: Cow<'s, [u8]>| {
+            let path = with_suffix(&step.place, suffix);
+            found.missing.push(Dated { path, bytes, mtime });
+        };
+        let is_old = |suffix: &str| {
+            step.lies == Lies::Differently || !with_suffix(&step.place, suffix).exists()
+        };
+        for coding in &self.compress {
+            let extension = coding.extension();
+            if is_old(extension) || !known(coding) {
+                let made = step.encoded.iter().find(|made| made.coding == *coding);
+                let encoded: Cow<'s, [u8]> = match made {
+                    Some(made) => (&*made.bytes).into(),
+                    None => encode::encode(*coding, Effort::Quick, bytes)
+                        .with_context(failed)?
+                        .to_vec()
+                        .into(),
+                };
+                if encoded.len() >= bytes.len() {
+                    continue;
+                }
+                put(extension, encoded);
+                put(&format!("{extension}.etag"), tag.clone().into());
+            }
+            found.encodings.push(coding.name().to_owned());
+        }
+        if !self.compress.is_empty() && is_old("etag") {
+            put("etag", tag.into());
+        }
+        Ok(found)
+    }
+
     /// Writes a document beside its place, with its date.
-    fn write_beside(&self, step: &Step<'_>, sync: bool) -> Result<tempfile::NamedTempFile> {
+    fn write_beside(&self, step: &Step<'_>) -> Result<tempfile::NamedTempFile> {
         let folder = step.place.parent().unwrap_or(&self.feeds);
         let mut temporary = durable::temporary(folder)?;
         match &step.document.body {
@@ -473,9 +547,6 @@ impl Disk {
         temporary
             .as_file()
             .set_modified(step.published.last_modified.into())?;
-        if sync {
-            temporary.as_file().sync_all()?;
-        }
         Ok(temporary)
     }
 
@@ -558,49 +629,12 @@ fn failed(step: &Step<'_>) -> String {
     format!("cannot write `{}`", step.place.display())
 }
 
-/// Puts the encodings and tags beside a document where they are missing; the encodings that there are.
-fn complete(step: &Step<'_>) -> Result<Vec<String>> {
-    if !step.published.kind.has_siblings() {
-        return Ok(Vec::new());
-    }
-    if step.is_kept() {
-        return Ok(step.published.encodings.clone());
-    }
-    let Body::Memory(bytes) = &step.document.body else {
-        return Ok(Vec::new());
-    };
-    let failed = || format!("cannot write beside `{}`", step.place.display());
-    let mtime = step.published.last_modified;
-    let tag = etag(&step.document.route, &step.published.hash);
-    let mut encodings = Vec::new();
-    for coding in Coding::SIBLINGS {
-        let place = with_suffix(&step.place, coding.extension());
-        let known = step
-            .published
-            .encodings
-            .iter()
-            .any(|known| known == coding.name());
-        if !(known && step.lies != Lies::Differently && place.exists()) {
-            let made = step.encoded.iter().find(|made| made.coding == coding);
-            let encoded = match made {
-                Some(made) => made.bytes.clone(),
-                None => encode::encode(coding, Effort::Quick, bytes).with_context(failed)?,
-            };
-            if encoded.len() >= bytes.len() {
-                continue;
-            }
-            durable::put_dated(&place, &encoded, mtime).with_context(failed)?;
-            durable::put_dated(&with_suffix(&place, "etag"), tag.as_bytes(), mtime)
-                .with_context(failed)?;
-        }
-        encodings.push(coding.name().to_owned());
-    }
-    let place = with_suffix(&step.place, "etag");
-    if step.lies == Lies::Differently || !place.exists() {
-        durable::put_dated(&place, tag.as_bytes(), mtime).with_context(failed)?;
-    }
-    durable::sync_folder(place.parent().unwrap_or(&place)).with_context(failed)?;
-    Ok(encodings)
+/// What lies, and is to lie, beside a document.
+#[derive(Default)]
+struct Completion<'a> {
+    /// The encodings that there are when all is put that is missing.
+    encodings: Vec<String>,
+    missing: Vec<Dated<'a>>,
 }
 
 /// The siblings go first, the document comes, then the new siblings: no server ever mixes two versions.

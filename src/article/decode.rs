@@ -1,42 +1,51 @@
 //! Bytes to text: UTF-8, with or without a byte order mark, UTF-16 with one, or else the encoding that is configured; line
 //! ends become `\n`.
 
+use std::borrow::Cow;
+use std::str::Utf8Error;
+
 use encoding_rs::Encoding;
 
 use super::Problem;
 
 pub(super) fn decode(
     path: &str,
-    mut bytes: Vec<u8>,
+    bytes: Vec<u8>,
     fallback: Option<&'static Encoding>,
 ) -> Result<String, Problem> {
     let text = match bytes.as_slice() {
-        [0xff, 0xfe, rest @ ..] => utf16(path, rest, u16::from_le_bytes)?,
-        [0xfe, 0xff, rest @ ..] => utf16(path, rest, u16::from_be_bytes)?,
-        _ => {
-            if bytes.starts_with(b"\xef\xbb\xbf") {
-                bytes.drain(..3);
-            }
-            match (String::from_utf8(bytes), fallback) {
-                (Ok(text), _) => text,
-                (Err(error), Some(encoding)) => encoding
-                    .decode_without_bom_handling_and_without_replacement(error.as_bytes())
-                    .map(std::borrow::Cow::into_owned)
-                    .ok_or_else(|| neither(path, &error, encoding))?,
-                (Err(error), None) => return Err(invalid(path, &error)),
-            }
-        }
+        [0xff, 0xfe, rest @ ..] => utf16(path, rest, u16::from_le_bytes)?.into(),
+        [0xfe, 0xff, rest @ ..] => utf16(path, rest, u16::from_be_bytes)?.into(),
+        [0xef, 0xbb, 0xbf, rest @ ..] => other(path, rest, fallback)?,
+        rest => other(path, rest, fallback)?,
     };
     Ok(if memchr::memchr(b'\r', text.as_bytes()).is_some() {
         text.replace("\r\n", "\n").replace('\r', "\n")
     } else {
-        text
+        text.into_owned()
     })
 }
 
-fn invalid(path: &str, error: &std::string::FromUtf8Error) -> Problem {
-    let valid = error.utf8_error().valid_up_to();
-    let bytes = error.as_bytes();
+/// UTF-8, or else the encoding that is configured.
+fn other<'a>(
+    path: &str,
+    bytes: &'a [u8],
+    fallback: Option<&'static Encoding>,
+) -> Result<Cow<'a, str>, Problem> {
+    if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
+        return Ok(text.into());
+    }
+    match (std::str::from_utf8(bytes), fallback) {
+        (Ok(text), _) => Ok(text.into()),
+        (Err(error), Some(encoding)) => encoding
+            .decode_without_bom_handling_and_without_replacement(bytes)
+            .ok_or_else(|| neither(path, bytes, error, encoding)),
+        (Err(error), None) => Err(invalid(path, bytes, error)),
+    }
+}
+
+fn invalid(path: &str, bytes: &[u8], error: Utf8Error) -> Problem {
+    let valid = error.valid_up_to();
     let line = bytes[..valid].split(|byte| *byte == b'\n').count();
     let byte = bytes.get(valid).copied().unwrap_or_default();
     Problem::error(path, format!("the byte 0x{byte:02X} is no UTF-8"))
@@ -44,8 +53,8 @@ fn invalid(path: &str, error: &std::string::FromUtf8Error) -> Problem {
         .remedy("save the file as UTF-8, or set `encoding` (such as \"windows-1252\")")
 }
 
-fn neither(path: &str, error: &std::string::FromUtf8Error, encoding: &'static Encoding) -> Problem {
-    let problem = invalid(path, error);
+fn neither(path: &str, bytes: &[u8], error: Utf8Error, encoding: &'static Encoding) -> Problem {
+    let problem = invalid(path, bytes, error);
     let what = format!(
         "{}, and the file is no {} either",
         problem.what,

@@ -73,6 +73,10 @@ impl Value {
 /// A key without case, `-` and `_`.
 #[must_use]
 pub fn plain(key: &str) -> String {
+    // most keys are written so
+    if key.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9')) {
+        return key.to_owned();
+    }
     key.chars()
         .filter(|c| !matches!(c, '-' | '_' | ' '))
         .flat_map(char::to_lowercase)
@@ -90,9 +94,15 @@ impl Head {
     /// The line and the value of a path of [`plain`] keys: `extra.author`, `images[0]`.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<(u32, &Value)> {
+        // most keys are not there: nearly always their first letter tells
+        let first = path.as_bytes().first();
+        let is_there = |(name, ..): &(String, u32, Value)| name.as_bytes().first() == first;
+        if !self.entries.iter().any(is_there) {
+            return None;
+        }
         let own = |key: &str| self.entries.iter().find(|(name, ..)| name == key);
-        // most paths are keys, and most keys are not there
-        if !path.contains(['.', '[']) {
+        // most paths are keys
+        if !path.bytes().any(|b| matches!(b, b'.' | b'[')) {
             let (_, line, value) = own(path)?;
             return Some((*line, value));
         }

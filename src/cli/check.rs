@@ -157,7 +157,7 @@ fn tell(verdict: &Verdict, report: &Report) {
 /// The feeds that the manifest names.
 fn published(args: &Check) -> Result<Vec<String>, Vec<crate::problem::Problem>> {
     let config = configure(&args.place, &[])?;
-    let disk = crate::store::Disk::new(&config.feeds, &config.state());
+    let disk = crate::store::Disk::new(&config.feeds, &config.state(), &config.compress);
     let manifest = disk.manifest(&mut Vec::new()).ok().flatten();
     let manifest = manifest.ok_or_else(|| {
         let problem = crate::problem::Problem::error(

@@ -22,6 +22,7 @@ const KEYS: [(&str, &[&str]); 15] = [
             "ledger",
             "permalink",
             "encoding",
+            "compress",
             "hubs",
             "authors",
             "defaults",

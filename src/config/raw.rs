@@ -29,6 +29,7 @@ pub struct Raw {
     pub ledger: Option<PathBuf>,
     pub permalink: Option<String>,
     pub encoding: Option<String>,
+    pub compress: Option<Vec<String>>,
     pub hubs: Vec<String>,
     pub authors: BTreeMap<String, Author>,
     pub defaults: Defaults,

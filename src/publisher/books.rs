@@ -48,7 +48,7 @@ impl Books {
             None => read_ledger(config, desk, is_same)?,
         };
         desk.ledger_stamp = stamp;
-        let disk = Disk::new(&config.feeds, &config.state());
+        let disk = Disk::new(&config.feeds, &config.state(), &config.compress);
         let mut problems = Vec::new();
         let stamp = disk.stamp();
         let known = desk
@@ -364,7 +364,7 @@ impl Books {
         if desk.stays {
             encode::aside(|| ready.encode(&Coding::ALL))?;
         } else {
-            ready.encode(&Coding::SIBLINGS)?;
+            ready.encode(&config.compress)?;
         }
         let published = self.disk.publish(&mut ready, previous)?;
         show(&ready);

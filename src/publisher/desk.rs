@@ -145,9 +145,10 @@ fn terms(config: &Config) -> u64 {
         by,
         icon_asset,
         has_base_url,
+        compress,
         serve: _,
     } = config;
-    let places = (name, articles, feeds, ledger);
+    let places = (name, articles, feeds, ledger, compress);
     let sense = (site, dialect, specs, by, icon_asset, has_base_url);
     crate::catalogue::row::hash(&format!("{version} {program:?} {places:?} {sense:?}"))
 }
@@ -274,7 +275,7 @@ impl Desk {
         if !self.is_settled || !self.may_rest || !look.is_empty(&self.aside) || !is_then || is_due {
             return false;
         }
-        let disk = Disk::new(&config.feeds, &config.state());
+        let disk = Disk::new(&config.feeds, &config.state(), &config.compress);
         let ledger = crate::folder::stamp_of(&config.ledger);
         if ledger.is_none() || ledger != self.ledger_stamp || disk.was_interrupted() {
             return false;
@@ -306,7 +307,7 @@ impl Desk {
     pub(super) fn rest(&self, config: &Config, state: &State, order: &Order) -> Turn {
         // who only looks has no lock: what lies about may be another run's
         if !order.dry_run {
-            Disk::new(&config.feeds, &config.state()).tidy();
+            Disk::new(&config.feeds, &config.state(), &config.compress).tidy();
         }
         let problems: Vec<Problem> = serde_json::from_str(&self.problems).unwrap_or_default();
         let news = problems.iter().filter(|problem| state.is_news(problem));

@@ -1,11 +1,13 @@
 //! Files that are wholly there or not at all, whatever happens.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use rayon::prelude::*;
 use tempfile::NamedTempFile;
 
 /// The beginning of the names of temporary files; hidden, so that no server serves them.
@@ -26,6 +28,66 @@ pub fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// As [`put`].
 pub fn put_dated(path: &Path, bytes: &[u8], mtime: DateTime<Utc>) -> io::Result<()> {
     write(path, |file| file.write_all(bytes), Some(mtime), Sync::Bytes)
+}
+
+/// More files than this are not synced one by one: the file system is asked once to write everything.
+pub(super) const MANY: usize = 64;
+
+/// A file that is to be put at a place, with a modification time.
+#[derive(Debug)]
+pub struct Dated<'a> {
+    /// Where it is to be.
+    pub path: std::path::PathBuf,
+    /// What is to be in it.
+    pub bytes: std::borrow::Cow<'a, [u8]>,
+    /// When it was made.
+    pub mtime: DateTime<Utc>,
+}
+
+/// As [`put_dated`], of many at a time; their names are durable when it returns.
+///
+/// # Errors
+/// As [`put`]; each is then wholly the old or wholly the new one.
+pub fn put_all(files: &[Dated<'_>]) -> io::Result<()> {
+    let write = |file: &Dated<'_>| {
+        let mut temporary = temporary(folder_of(&file.path))?;
+        temporary.write_all(&file.bytes)?;
+        temporary.as_file().set_modified(file.mtime.into())?;
+        Ok(temporary)
+    };
+    let temporaries: Vec<NamedTempFile> = files.par_iter().map(write).collect::<io::Result<_>>()?;
+    let written: Vec<&File> = temporaries.iter().map(NamedTempFile::as_file).collect();
+    match files.first() {
+        Some(first) if files.len() > MANY => sync_file_system(folder_of(&first.path))?,
+        _ => sync_each(&written)?,
+    }
+    let mut folders = BTreeSet::new();
+    for (temporary, file) in temporaries.into_iter().zip(files) {
+        rename(temporary, &file.path)?;
+        folders.insert(folder_of(&file.path));
+    }
+    folders.into_iter().try_for_each(sync_folder)
+}
+
+/// Makes the bytes of files durable. What is asked for at once a file system writes in one go: many threads wait for it
+/// together, each of which does nothing else.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn sync_each(files: &[&File]) -> io::Result<()> {
+    const THREADS: usize = 16;
+    let share = files.len().div_ceil(THREADS).max(1);
+    std::thread::scope(|scope| {
+        let sync = |files: &[&File]| files.iter().try_for_each(|file| file.sync_all());
+        let waiting = files
+            .chunks(share)
+            .map(|files| scope.spawn(move || sync(files)));
+        let waiting: Vec<_> = waiting.collect();
+        let died = |_| Err(io::Error::other("a thread that wrote to the disk died"));
+        waiting
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(died))
+    })
 }
 
 /// As [`put`], but not fsynced: for what may be lost and is verified when it is read.

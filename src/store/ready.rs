@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
+use super::durable::MANY;
 use crate::edition::encode::{self, Coding, Effort, Encoded};
 use crate::edition::{self, Body, Document, Kind, Manifest, Published, manifest};
 
@@ -68,21 +69,29 @@ impl<'a> Ready<'a> {
     /// # Errors
     /// If an encoder refuses.
     pub fn encode(&mut self, codings: &[Coding]) -> Result<()> {
-        let changed = self
-            .steps
-            .par_iter_mut()
-            .filter(|step| step.lies == Lies::Differently);
+        let is_encoded = |step: &Step<'_>| {
+            step.lies == Lies::Differently && step.document.kind.stays_in_memory()
+        };
+        let count = self.steps.iter().filter(|step| is_encoded(step)).count();
+        let changed = self.steps.par_iter_mut().filter(|step| is_encoded(step));
         changed.try_for_each(|step| {
-            if let Body::Memory(bytes) = &step.document.body
-                && step.document.kind.stays_in_memory()
-            {
-                step.encoded = encode::all(codings, Effort::Quick, bytes)
+            if let Body::Memory(bytes) = &step.document.body {
+                let is_much = count > MANY || bytes.len() > LARGE;
+                let effort = if is_much {
+                    Effort::Hasty
+                } else {
+                    Effort::Quick
+                };
+                step.encoded = encode::all(codings, effort, bytes)
                     .with_context(|| format!("cannot encode `{}`", step.document.route))?;
             }
             Ok(())
         })
     }
 }
+
+/// A document with more bytes than this is encoded in haste.
+const LARGE: usize = 4 << 20;
 
 /// How a document lies on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

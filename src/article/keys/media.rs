@@ -7,7 +7,7 @@ use super::place::web;
 use crate::article::Enclosure;
 use crate::article::front_matter::Value;
 
-const IMAGE: [&str; 10] = [
+const IMAGE: [&str; 20] = [
     "image",
     "images[0]",
     "cover",
@@ -18,34 +18,39 @@ const IMAGE: [&str; 10] = [
     "thumbnail",
     "previewimage",
     "banner",
+    "extra.image",
+    "extra.images[0]",
+    "extra.cover",
+    "extra.cover.image",
+    "extra.coverimage",
+    "extra.featuredimage",
+    "extra.heroimage",
+    "extra.thumbnail",
+    "extra.previewimage",
+    "extra.banner",
 ];
 const ENCLOSURE: [&str; 5] = ["enclosure", "enclosures", "audio", "podcastfile", "media"];
 
 impl Keys<'_> {
     pub(in crate::article) fn image(&mut self) -> Option<String> {
-        let extra = IMAGE.map(|key| format!("extra.{key}"));
-        let found = IMAGE
-            .into_iter()
-            .chain(extra.iter().map(String::as_str))
-            .find_map(|key| {
-                let (line, value) = self.head.get(key)?;
-                let value = match value {
-                    Value::List(list) => list.first()?,
-                    value => value,
-                };
-                let named = ["path", "url", "src", "image"]
-                    .iter()
-                    .find_map(|key| value.get(key).and_then(Value::text));
-                let found = named.or_else(|| match value {
-                    Value::Text(text) => Some(text.as_str().into()),
-                    _ => None,
-                })?;
-                let found = found.trim();
-                (!found.is_empty() && is_reference(found))
-                    .then(|| (key.to_owned(), line, found.to_owned()))
-            });
+        let found = IMAGE.into_iter().find_map(|key| {
+            let (line, value) = self.head.get(key)?;
+            let value = match value {
+                Value::List(list) => list.first()?,
+                value => value,
+            };
+            let named = ["path", "url", "src", "image"]
+                .iter()
+                .find_map(|key| value.get(key).and_then(Value::text));
+            let found = named.or_else(|| match value {
+                Value::Text(text) => Some(text.as_str().into()),
+                _ => None,
+            })?;
+            let found = found.trim();
+            (!found.is_empty() && is_reference(found)).then(|| (key, line, found.to_owned()))
+        });
         let (key, line, found) = found?;
-        self.note("image", &key, line);
+        self.note("image", key, line);
         Some(found)
     }
 

@@ -4,6 +4,8 @@
 //! Whatever is anything else, or might be, is left to that parser, errors too; what is understood here, it understands
 //! in the same way.
 
+use memchr::memchr2;
+
 use super::super::{Entries, Value};
 
 /// Words that are, or were in some version of YAML, no texts.
@@ -98,22 +100,35 @@ fn is_word(text: &str) -> bool {
 
 /// A value that has the rest of its line to itself.
 fn block(text: &str) -> Option<Value> {
-    if let Some(inner) = quoted(text) {
-        return (inner.len() + 2 == text.len()).then(|| Value::Text(inner.to_owned()));
+    if let Some((inner, length)) = quoted(text) {
+        return (length == text.len()).then_some(Value::Text(inner));
     }
     let is_one = !text.contains(": ") && !text.ends_with(':') && !text.contains(" #");
     is_one.then(|| plain(text))?
 }
 
-/// What stands between the quotes at the beginning of a text, if nothing in it is escaped.
-fn quoted(text: &str) -> Option<&str> {
-    let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-    let inner = &text[1..];
-    let end = inner.find(['\\', quote])?;
-    let behind = &inner[end + 1..];
-    let is_end = inner[end..].starts_with(quote) && !behind.starts_with(quote);
-    // in single quotes a backslash is one; such texts are rare
-    is_end.then(|| &inner[..end])
+/// What stands between the quotes at the beginning of a text, and how long it is with them. Of what can be escaped, quotes
+/// and backslashes are known here: titles have no others.
+fn quoted(text: &str) -> Option<(String, usize)> {
+    let quote = text.bytes().next().filter(|b| matches!(b, b'"' | b'\''))?;
+    let escape = if quote == b'"' { b'\\' } else { quote };
+    let (mut inner, mut at) = (String::new(), 1);
+    loop {
+        let rest = &text.as_bytes()[at..];
+        let length = memchr2(quote, escape, rest)?;
+        inner.push_str(&text[at..at + length]);
+        match (rest[length], rest.get(length + 1)) {
+            (mark, Some(next)) if mark == escape && (*next == quote || *next == escape) => {
+                inner.push(char::from(*next));
+                at += length + 2;
+            }
+            // two quotes in a row are an escape in single quotes, and a fault in double ones
+            (mark, next) if mark == quote && next != Some(&quote) => {
+                return Some((inner, at + length + 1));
+            }
+            _ => return None,
+        }
+    }
 }
 
 /// A text without quotes.
@@ -147,9 +162,9 @@ fn flow(list: &str) -> Option<Value> {
         return Some(Value::List(items));
     }
     loop {
-        let end = if let Some(inner) = quoted(rest) {
-            items.push(Value::Text(inner.to_owned()));
-            inner.len() + 2
+        let end = if let Some((inner, length)) = quoted(rest) {
+            items.push(Value::Text(inner));
+            length
         } else {
             let end = rest.find([',', ']'])?;
             let item = rest[..end].trim_end_matches(' ');
@@ -180,7 +195,7 @@ mod tests {
     const KEYS: [&str; 9] = [
         "title", "date", "tags", "x-y_z", "Author", "n", "yes", "a b", "\"q\"",
     ];
-    const VALUES: [&str; 60] = [
+    const VALUES: [&str; 70] = [
         "",
         "word",
         "two words",
@@ -189,6 +204,16 @@ mod tests {
         "\"d \\n\"",
         "'it''s'",
         "\"e\" f",
+        "\"a \\\"b\\\" c\"",
+        "\"\\\"\"",
+        "\"\\\\\"",
+        "\"\\\\\" x\"",
+        "\"a\\",
+        "\"a\"\"b\"",
+        "'a\\b'",
+        "''''",
+        "'a''' b",
+        "[\"a \\\"b\\\"\", 'it''s', c]",
         "true",
         "false",
         "True",
@@ -293,7 +318,7 @@ mod tests {
 
     #[test]
     fn plain_heads_are_read_at_once() {
-        let head = "title: \"A: b\"\ndate: 2024-05-01T10:00:00Z\ntags: [\"a b\", c, 'd']\nmore:\n  - x\n  - \"y\"\ndraft: false\n";
+        let head = "title: \"A \\\"q\\\": b\"\ndate: 2024-05-01T10:00:00Z\ntags: [\"a b\", c, 'd']\nmore:\n  - x\n  - \"y\"\ndraft: false\n";
         let entries = read(head).map(|entries| entries.len());
         assert_eq!(entries, Some(5));
         for other in [
@@ -303,6 +328,7 @@ mod tests {
             "a: b\n c",
             "a: b\na: c",
             "a: \"b\\n\"",
+            "a: \"b\"\"c\"",
             "a: {b: c}",
             "- a",
         ] {
