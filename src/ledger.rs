@@ -45,14 +45,6 @@ pub struct Index {
     superseded: usize,
 }
 
-impl Index {
-    /// How long the text was, in bytes.
-    #[must_use]
-    pub fn length(&self) -> usize {
-        self.length
-    }
-}
-
 /// What was wrong with a ledger's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
@@ -116,16 +108,16 @@ impl Ledger {
         Some((ledger, faults))
     }
 
-    /// Where everything stands in its text.
+    /// Where everything stands in its text; `None` where that must be found out anew each time.
     #[must_use]
-    pub fn index(&self) -> Index {
-        Index {
+    pub fn index(&self) -> Option<Index> {
+        Some(Index {
             length: self.text().len(),
-            places: self.lines.places(),
+            places: self.lines.places()?,
             feeds: self.feeds.values().map(line::write_feed).collect(),
             former: self.former.clone(),
             superseded: self.superseded,
-        }
+        })
     }
 
     /// Reads what stands behind `from` in the text.
@@ -286,5 +278,81 @@ impl Ledger {
         loser.path = None;
         loser.gone.get_or_insert(loser.seen);
         self.lines.push(&loser, Place::Nowhere(line::write(&loser)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+    use proptest::prelude::*;
+
+    use super::{Index, Ledger, Minted, Record, line};
+
+    /// A line of a ledger in which ids and paths meet again and again.
+    fn lines() -> impl Strategy<Value = String> {
+        let at = |second: i64| DateTime::<Utc>::from_timestamp(1_700_000_000 + second, 0).unwrap();
+        let parts = (0..6u8, 0..7u8, 0..4i64, 0..4i64, 0..8u8, 0..4u32);
+        parts.prop_map(move |(id, path, seen, published, state, nth)| {
+            let record = Record {
+                path: (path < 6).then(|| format!("{path}.md")),
+                id: format!("tag:x,2026:{id}"),
+                minted: Minted::Final,
+                seen: at(seen),
+                published: at(published),
+                nth: (nth > 0).then_some(nth),
+                undated: false,
+                updated: (state & 1 > 0).then(|| at(seen + 5)),
+                digest: "d".to_owned(),
+                title: None,
+                page: None,
+                gone: (state == 2).then(|| at(9)),
+                was: if state == 4 { vec![format!("tag:x,2026:{}", (id + 1) % 6)] } else { Vec::new() },
+            };
+            match state {
+                5 => format!(
+                    "{{\"feed\":\"f{path}\",\"id\":\"i\",\"changed\":\"2026-01-0{}T00:00:00Z\",\"digest\":\"d\"}}\n",
+                    seen + 1
+                ),
+                6 => "\n".to_owned(),
+                _ => line::write(&record),
+            }
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+        #[test]
+        fn what_is_known_of_the_beginning_of_a_ledger_changes_nothing(
+            lines in prop::collection::vec(lines(), 0..14), cut in 0usize..14
+        ) {
+            let text = lines.concat().into_bytes();
+            let known = lines[..cut.min(lines.len())].concat().into_bytes();
+            let (expected, faults) = Ledger::of(text.clone());
+            let (beginning, _) = Ledger::of(known);
+            let Some(index) = beginning.index() else { return Ok(()) };
+            let kept = postcard::to_stdvec(&index).unwrap();
+            let index: Index = postcard::from_bytes(&kept).unwrap();
+            let (found, found_faults) = Ledger::indexed(text, index).unwrap();
+            prop_assert_eq!(found.to_text(), expected.to_text());
+            prop_assert_eq!((found.len(), found.superseded, &found.former), (expected.len(), expected.superseded, &expected.former));
+            prop_assert_eq!(found_faults, faults);
+            for path in (0..6).map(|path| format!("{path}.md")) {
+                prop_assert_eq!(found.at(&path), expected.at(&path));
+            }
+            for id in (0..6).map(|id| format!("tag:x,2026:{id}")) {
+                prop_assert_eq!(found.get(&id), expected.get(&id));
+            }
+            for midnight in expected.records().filter_map(|r| Some(r.published - chrono::TimeDelta::seconds(i64::from(r.nth?)))) {
+                prop_assert_eq!(found.lines.next_of_day(midnight), expected.lines.next_of_day(midnight));
+            }
+            // lines that a run appends are found as if they had been read
+            let mut grown = Ledger::of(Vec::new()).0;
+            for record in expected.records() {
+                grown.put(&record);
+            }
+            let (read, _) = Ledger::of(grown.text().to_vec());
+            prop_assert_eq!(read.to_text(), grown.to_text());
+        }
     }
 }

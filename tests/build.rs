@@ -10,6 +10,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 
 use common::Site;
@@ -335,6 +336,10 @@ fn a_wrong_configuration_is_refused_with_its_line_and_a_remedy() {
             "[defaults]\nformats = [\"rdf\"]\n",
             "the format `rdf` is unknown",
         ),
+        (
+            "title = \"x\"\ncompress = [\"gzip\", \"zip\"]\n",
+            "tidings.toml:2: `compress`: `zip` lies beside no document",
+        ),
         ("[defaults]\nmax_age = \"soon\"\n", "is no duration"),
         ("author = \"Ann <ann>\"\n", "is no author"),
         ("[authors.ann]\nemail = \"x\"\n", "is no mail address"),
@@ -520,6 +525,45 @@ fn only_what_tidings_wrote_is_ever_deleted_or_replaced_without_a_copy() {
     site.now += 60;
     site.build_well();
     assert_eq!(site.read("feeds/articles/b/index.html"), "edited by hand");
+}
+
+#[test]
+fn what_lies_compressed_beside_a_feed_is_a_choice() {
+    let mut site = Site::new();
+    site.article("a.md", "One", &"Text that compresses well. ".repeat(50));
+    site.build_well();
+    let config = site.read("tidings.toml");
+    let beside = |site: &Site| {
+        let names = fs::read_dir(site.path("feeds")).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names = names.filter_map(|name| Some(name.strip_prefix("rss.xml.")?.to_owned()));
+        names.collect::<BTreeSet<_>>()
+    };
+    let every = BTreeSet::from(["br", "br.etag", "etag", "gz", "gz.etag"].map(str::to_owned));
+    assert_eq!(beside(&site), every);
+    let document = site.read("feeds/rss.xml");
+    for (line, expected) in [
+        ("compress = []\n", BTreeSet::new()),
+        (
+            "compress = [\"gzip\"]\n",
+            BTreeSet::from(["etag", "gz", "gz.etag"].map(str::to_owned)),
+        ),
+        ("", every),
+        ("compress = []\n", BTreeSet::new()),
+    ] {
+        site.put("tidings.toml", format!("{line}{config}"));
+        for _ in 0..2 {
+            site.now += 60;
+            site.build_well();
+            assert_eq!(beside(&site), expected, "{line}");
+        }
+        assert_eq!(site.read("feeds/rss.xml"), document);
+    }
+    site.article("a.md", "One", &"Another text. ".repeat(50));
+    site.now += 60;
+    site.build_well();
+    assert_eq!(beside(&site), BTreeSet::new());
+    assert_ne!(site.read("feeds/rss.xml"), document);
 }
 
 #[test]

@@ -174,7 +174,10 @@ impl Folded {
         match self.gap {
             Gap::None => {}
             Gap::Space => self.out.push(b' '),
-            Gap::Paragraph => self.out.extend_from_slice(b"\n\n"),
+            Gap::Paragraph => {
+                self.out.push(b'\n');
+                self.out.push(b'\n');
+            }
         }
     }
 

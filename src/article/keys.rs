@@ -49,7 +49,7 @@ impl Keys<'_> {
     }
 
     fn note(&mut self, what: &'static str, key: &str, line: u32) {
-        let key = key.trim_end_matches("[0]").to_owned();
+        let key = key.strip_suffix("[0]").unwrap_or(key).to_owned();
         self.origins.push(Origin { what, key, line });
     }
 

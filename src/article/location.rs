@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memrchr;
+
 /// The path without extension; a page bundle (`a/b/index.md`) is named after its folder (`a/b`), and one of several
 /// languages (`a/b/index.fr.md`) after both (`a/b.fr`).
 #[must_use]
@@ -59,13 +61,13 @@ pub fn sections(path: &str) -> String {
 /// The folder of a path, without a slash at the end; empty at the top.
 #[must_use]
 pub fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+    memrchr(b'/', path.as_bytes()).map_or("", |slash| &path[..slash])
 }
 
 /// The last segment of a path.
 #[must_use]
 pub fn name(path: &str) -> &str {
-    path.rsplit_once('/').map_or(path, |(_, name)| name)
+    memrchr(b'/', path.as_bytes()).map_or(path, |slash| &path[slash + 1..])
 }
 
 /// A name without the date in front of it: `2024-05-01-hello` is `hello`. A name that is only a date stays.

@@ -35,7 +35,6 @@ pub(super) struct Lines {
 /// Where each line stands, without the text.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Places {
-    merged: Vec<u8>,
     lines: Vec<Line>,
     days: HashMap<i64, Vec<u32>>,
 }
@@ -85,23 +84,13 @@ impl Lines {
     /// The lines of a text of which is known where they stand; `None` if that cannot be true.
     pub(super) fn placed(text: Vec<u8>, places: Places) -> Option<Self> {
         let mut all = Self::of(text);
-        let Places {
-            merged,
-            lines,
-            days,
-        } = places;
+        let Places { lines, days } = places;
         for line in &lines {
-            let within = if line.is_merged {
-                merged.len()
-            } else {
-                all.text.len()
-            };
-            line.at
-                .checked_add(line.len as usize)
-                .filter(|end| *end <= within)?;
+            let end = line.at.checked_add(line.len as usize);
+            end.filter(|end| *end <= all.text.len() && !line.is_merged)?;
         }
         all.living = lines.iter().filter(|line| line.counts).count();
-        (all.merged, all.lines, all.days) = (merged, lines, days);
+        (all.lines, all.days) = (lines, days);
         let lines = &all.lines;
         all.ids
             .reserve(all.living, |&number| lines[number as usize].id);
@@ -117,13 +106,13 @@ impl Lines {
         Some(all)
     }
 
-    /// Where each line stands.
-    pub(super) fn places(&self) -> Places {
-        Places {
-            merged: self.merged.clone(),
+    /// Where each line stands; `None` if some stand nowhere. What was merged depends on all lines there are, and is found
+    /// out anew where there are more.
+    pub(super) fn places(&self) -> Option<Places> {
+        self.merged.is_empty().then(|| Places {
             lines: self.lines.clone(),
             days: self.days.clone(),
-        }
+        })
     }
 
     /// All that is, or is about to be, in the file.

@@ -506,7 +506,10 @@ pub(super) fn keep_index(
     if behind < SHORT {
         return Ok(kept);
     }
-    let name = cache::remember(&config.state(), INDEX, &ledger.index())?;
+    let Some(index) = ledger.index() else {
+        return Ok(None);
+    };
+    let name = cache::remember(&config.state(), INDEX, &index)?;
     Ok(Some(Indexed { name, length }))
 }
 
