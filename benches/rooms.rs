@@ -6,14 +6,12 @@
     reason = "a yardstick"
 )]
 
-use std::sync::Arc;
-
 use chrono::DateTime;
 use divan::{Bencher, black_box};
 use http::{HeaderMap, HeaderValue, Method, Version};
 use tidings::article::{Dialect, Markup, Source, front_matter, markdown};
 use tidings::edition::Kind;
-use tidings::feed::{Channel, Content, Feed, FeedSpec, Filter, Item};
+use tidings::feed::{Channel, Content, Feed, FeedSpec, Filter, Html, Item};
 use tidings::html::{self, Surroundings};
 use tidings::render::Pieces;
 use url::Url;
@@ -78,7 +76,7 @@ fn cleaning(bencher: Bencher<'_, '_>) {
 }
 
 fn feed(kind: Kind) -> Feed {
-    let html: Arc<str> = markdown::to_html(&text()[HEAD.len()..]).unwrap().into();
+    let html: Html = markdown::to_html(&text()[HEAD.len()..]).unwrap().into();
     let date = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
     let item = |n: usize| Item {
         id: format!("tag:example.org,2024:{n}"),
@@ -91,7 +89,7 @@ fn feed(kind: Kind) -> Feed {
         authors: Vec::new(),
         tags: vec!["rss".to_owned(), "café".to_owned()],
         summary: "Student question and health.".to_owned(),
-        html: Arc::clone(&html),
+        html: html.clone(),
         language: None,
         image: None,
         attachments: Vec::new(),

@@ -447,18 +447,8 @@ impl Disk {
             let folder = step.place.parent().unwrap_or(&self.feeds);
             durable::make_folders(&self.feeds, folder).with_context(|| failed(step))?;
         }
-        // the disk may write them in any order, or all at once
-        let ready = steps
-            .par_iter()
-            .map(|step| self.write_beside(step).with_context(|| failed(step)));
-        let ready: Vec<tempfile::NamedTempFile> = ready.collect::<Result<_>>()?;
-        if many {
-            durable::sync_file_system(&self.feeds)?;
-        } else {
-            let files = ready.iter().map(tempfile::NamedTempFile::as_file);
-            durable::sync_each(&files.collect::<Vec<_>>())
-                .with_context(|| format!("cannot write to `{}`", self.feeds.display()))?;
-        }
+        let write = |step: &&Step<'_>| self.write_beside(step).with_context(|| failed(step));
+        let ready = durable::stage(&steps, &self.feeds, write)?;
         let mut folders = BTreeSet::new();
         for (temporary, step) in ready.into_iter().zip(&steps) {
             put_in_place(temporary, step)?;
@@ -638,7 +628,7 @@ struct Completion<'a> {
 }
 
 /// The siblings go first, the document comes, then the new siblings: no server ever mixes two versions.
-fn put_in_place(temporary: tempfile::NamedTempFile, step: &Step<'_>) -> Result<()> {
+fn put_in_place(temporary: tempfile::TempPath, step: &Step<'_>) -> Result<()> {
     if step.published.kind.has_siblings() {
         unlink_siblings(&step.place)?;
     }

@@ -567,6 +567,32 @@ fn what_lies_compressed_beside_a_feed_is_a_choice() {
 }
 
 #[test]
+fn more_documents_are_published_than_a_process_may_open_files() {
+    let site = Site::new();
+    let config = site.read("tidings.toml");
+    site.put(
+        "tidings.toml",
+        format!("{config}[defaults]\nby = [\"tag\"]\n"),
+    );
+    for n in 0..90 {
+        let text = "Text that compresses well. ".repeat(20);
+        site.put(
+            &format!("articles/{n}.md"),
+            format!("---\ntitle: Number {n}\ndate: 2026-05-01\ntags: [t{n}]\n---\n\n{text}\n"),
+        );
+    }
+    // 273 feeds with five files beside each
+    let run = std::process::Command::new("bash")
+        .args(["-c", "ulimit -n 128; exec \"$0\" build"])
+        .arg(env!("CARGO_BIN_EXE_tidings"))
+        .current_dir(site.home())
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{run:?}");
+    assert!(site.path("feeds/tags/t89/feed.json.br.etag").exists());
+}
+
+#[test]
 fn encodings_and_tags_lie_beside_each_feed_and_are_completed() {
     let mut site = Site::new();
     site.article("a.md", "One", &"Text that compresses well. ".repeat(50));

@@ -8,6 +8,10 @@ use encoding_rs::Encoding;
 
 use super::Problem;
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "once there is a text, nobody needs the bytes"
+)]
 pub(super) fn decode(
     path: &str,
     bytes: Vec<u8>,
@@ -16,8 +20,10 @@ pub(super) fn decode(
     let text = match bytes.as_slice() {
         [0xff, 0xfe, rest @ ..] => utf16(path, rest, u16::from_le_bytes)?.into(),
         [0xfe, 0xff, rest @ ..] => utf16(path, rest, u16::from_be_bytes)?.into(),
-        [0xef, 0xbb, 0xbf, rest @ ..] => other(path, rest, fallback)?,
-        rest => other(path, rest, fallback)?,
+        _ => {
+            let marked = bytes.strip_prefix(b"\xef\xbb\xbf");
+            other(path, marked.unwrap_or(&bytes), fallback)?
+        }
     };
     Ok(if memchr::memchr(b'\r', text.as_bytes()).is_some() {
         text.replace("\r\n", "\n").replace('\r', "\n")

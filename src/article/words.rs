@@ -3,7 +3,8 @@
 /// White space folded, control characters out.
 pub(super) fn folded(text: &str) -> String {
     // what an author typed on one line is as it should be
-    if !has_two_spaces(text) && (is_ascii(text) || !text.chars().any(is_odd)) {
+    let is_plain = |b: &u8| matches!(b, b' '..=b'~');
+    if text.bytes().all(|b| is_plain(&b)) && !text.contains("  ") {
         return text.trim().to_owned();
     }
     let printable: String = text
@@ -17,24 +18,6 @@ pub(super) fn folded(text: &str) -> String {
         .split(breaks)
         .filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
-}
-
-/// Whether two spaces stand side by side; here and below no first find ends the search, so that it is many bytes a step.
-fn has_two_spaces(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default());
-    pairs.fold(false, |two, (a, b)| two | ((*a == b' ') & (*b == b' ')))
-}
-
-/// Whether a text is of ASCII, without tabs, line ends and controls.
-fn is_ascii(text: &str) -> bool {
-    let bytes = text.bytes();
-    bytes.fold(true, |plain, b| plain & (b' ' <= b) & (b <= b'~'))
-}
-
-/// Whether a character is no word's, and no space of ASCII.
-fn is_odd(c: char) -> bool {
-    c != ' ' && (c.is_whitespace() || is_noise(c))
 }
 
 fn is_noise(c: char) -> bool {

@@ -40,6 +40,7 @@ pub(super) fn write<S: Serializer>(
 }
 
 /// Writes an instant, if there is one.
+#[allow(clippy::ref_option, reason = "serde calls it so")]
 pub(super) fn write_some<S: Serializer>(
     instant: &Option<DateTime<Utc>>,
     serializer: S,

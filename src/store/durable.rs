@@ -8,7 +8,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 /// The beginning of the names of temporary files; hidden, so that no server serves them.
 pub(super) const PREFIX: &str = ".tidings-";
@@ -19,7 +19,7 @@ pub(super) const PREFIX: &str = ".tidings-";
 /// # Errors
 /// If the disk refuses; what was there stays.
 pub fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write(path, |file| file.write_all(bytes), None, Sync::All)
+    write(path, |file| file.write_all(bytes), None, Durable::All)
 }
 
 /// As [`put`], with a modification time; its name is durable when its folder is synced next.
@@ -27,7 +27,12 @@ pub fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As [`put`].
 pub fn put_dated(path: &Path, bytes: &[u8], mtime: DateTime<Utc>) -> io::Result<()> {
-    write(path, |file| file.write_all(bytes), Some(mtime), Sync::Bytes)
+    write(
+        path,
+        |file| file.write_all(bytes),
+        Some(mtime),
+        Durable::Bytes,
+    )
 }
 
 /// More files than this are not synced one by one: the file system is asked once to write everything.
@@ -49,18 +54,16 @@ pub struct Dated<'a> {
 /// # Errors
 /// As [`put`]; each is then wholly the old or wholly the new one.
 pub fn put_all(files: &[Dated<'_>]) -> io::Result<()> {
-    let write = |file: &Dated<'_>| {
+    let write = |file: &Dated<'_>| -> io::Result<NamedTempFile> {
         let mut temporary = temporary(folder_of(&file.path))?;
         temporary.write_all(&file.bytes)?;
         temporary.as_file().set_modified(file.mtime.into())?;
         Ok(temporary)
     };
-    let temporaries: Vec<NamedTempFile> = files.par_iter().map(write).collect::<io::Result<_>>()?;
-    let written: Vec<&File> = temporaries.iter().map(NamedTempFile::as_file).collect();
-    match files.first() {
-        Some(first) if files.len() > MANY => sync_file_system(folder_of(&first.path))?,
-        _ => sync_each(&written)?,
-    }
+    let Some(first) = files.first() else {
+        return Ok(());
+    };
+    let temporaries = stage(files, folder_of(&first.path), write)?;
     let mut folders = BTreeSet::new();
     for (temporary, file) in temporaries.into_iter().zip(files) {
         rename(temporary, &file.path)?;
@@ -69,24 +72,51 @@ pub fn put_all(files: &[Dated<'_>]) -> io::Result<()> {
     folders.into_iter().try_for_each(sync_folder)
 }
 
-/// Makes the bytes of files durable. What is asked for at once a file system writes in one go: many threads wait for it
-/// together, each of which does nothing else.
+/// Writes a temporary file for each of `items`, all of them in the file system of `folder`, and makes their bytes
+/// durable; their names they get next.
 ///
 /// # Errors
-/// If the disk refuses.
-pub fn sync_each(files: &[&File]) -> io::Result<()> {
+/// If the disk refuses, and those of `write`.
+pub fn stage<T: Sync, E: From<io::Error> + Send>(
+    items: &[T],
+    folder: &Path,
+    write: impl Fn(&T) -> Result<NamedTempFile, E> + Sync + Send,
+) -> Result<Vec<TempPath>, E> {
+    // the disk may write them in any order, or all at once
+    let written = items.par_iter().map(write);
+    if items.len() > MANY {
+        // a process may have so many files only if they are not open all at once
+        let closed = written.map(|file| file.map(NamedTempFile::into_temp_path));
+        let closed = closed.collect::<Result<_, E>>()?;
+        sync_file_system(folder)?;
+        return Ok(closed);
+    }
+    let open: Vec<NamedTempFile> = written.collect::<Result<_, E>>()?;
+    sync_each(&open.iter().map(NamedTempFile::as_file).collect::<Vec<_>>())?;
+    Ok(open
+        .into_iter()
+        .map(NamedTempFile::into_temp_path)
+        .collect())
+}
+
+/// Makes the bytes of files durable. What is asked for at once a file system writes in one go: many threads wait for it
+/// together, each of which does nothing else.
+fn sync_each(files: &[&File]) -> io::Result<()> {
     const THREADS: usize = 16;
     let share = files.len().div_ceil(THREADS).max(1);
     std::thread::scope(|scope| {
         let sync = |files: &[&File]| files.iter().try_for_each(|file| file.sync_all());
-        let waiting = files
-            .chunks(share)
-            .map(|files| scope.spawn(move || sync(files)));
+        let waiting = files.chunks(share).map(|files| {
+            let thread = std::thread::Builder::new().spawn_scoped(scope, move || sync(files));
+            // where there can be no more threads, it is done here
+            thread.map_err(|_| sync(files))
+        });
         let waiting: Vec<_> = waiting.collect();
         let died = |_| Err(io::Error::other("a thread that wrote to the disk died"));
-        waiting
-            .into_iter()
-            .try_for_each(|thread| thread.join().unwrap_or_else(died))
+        waiting.into_iter().try_for_each(|thread| match thread {
+            Ok(thread) => thread.join().unwrap_or_else(died),
+            Err(done) => done,
+        })
     })
 }
 
@@ -95,7 +125,7 @@ pub fn sync_each(files: &[&File]) -> io::Result<()> {
 /// # Errors
 /// As [`put`].
 pub fn put_loosely(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write(path, |file| file.write_all(bytes), None, Sync::None)
+    write(path, |file| file.write_all(bytes), None, Durable::Nothing)
 }
 
 /// As [`put_loosely`], of what `fill` writes piece by piece.
@@ -106,13 +136,13 @@ pub fn fill_loosely(
     path: &Path,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    write(path, |file| fill(file), None, Sync::None)
+    write(path, |file| fill(file), None, Durable::Nothing)
 }
 
 /// What is durable when a function returns.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sync {
-    None,
+enum Durable {
+    Nothing,
     Bytes,
     All,
 }
@@ -121,7 +151,7 @@ fn write(
     path: &Path,
     fill: impl FnOnce(&mut NamedTempFile) -> io::Result<()>,
     mtime: Option<DateTime<Utc>>,
-    sync: Sync,
+    sync: Durable,
 ) -> io::Result<()> {
     let folder = folder_of(path);
     fs::create_dir_all(folder)?;
@@ -130,11 +160,11 @@ fn write(
     if let Some(mtime) = mtime {
         file.as_file().set_modified(mtime.into())?;
     }
-    if sync != Sync::None {
+    if sync != Durable::Nothing {
         file.as_file().sync_all()?;
     }
-    rename(file, path)?;
-    if sync == Sync::All {
+    rename(file.into_temp_path(), path)?;
+    if sync == Durable::All {
         sync_folder(folder)
     } else {
         Ok(())
@@ -171,8 +201,8 @@ pub fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
 ///
 /// # Errors
 /// If the disk refuses; the temporary file is gone then.
-pub fn rename(file: NamedTempFile, path: &Path) -> io::Result<()> {
-    file.persist(path).map(drop).map_err(|error| error.error)
+pub fn rename(file: TempPath, path: &Path) -> io::Result<()> {
+    file.persist(path).map_err(|error| error.error)
 }
 
 /// Makes the names in `folder` durable.
