@@ -162,6 +162,11 @@ impl<'a> Publisher<'a> {
         desk.open(config);
         let look = read::look(config, desk, &state, order, self.progress)?;
         if desk.is_quiet(config, &look, order.now) {
+            if desk.stays && desk.ledger.is_none() {
+                // the first save after a start need not wait for what is read once
+                Books::open(config, desk, state.clone())?.put_back(desk);
+                desk.fetch_stock(config);
+            }
             return Ok(desk.rest(config, &state, order));
         }
         let outcome = self.work(desk, look, state, order, show);

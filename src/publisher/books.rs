@@ -74,6 +74,13 @@ impl Books {
         })
     }
 
+    /// Gives back what was read, when nothing is to be written.
+    pub(super) fn put_back(self, desk: &mut Desk) {
+        let stamp = self.disk.stamp();
+        desk.ledger = Some(self.ledger).filter(|_| self.faults.is_empty());
+        desk.manifest = stamp.zip(self.manifest);
+    }
+
     /// Says what is wrong with the ledger, and finds out whether it must be rebuilt from what was published.
     pub(super) fn examine(&mut self, config: &Config) -> bool {
         self.tell_faults(config);
