@@ -318,7 +318,7 @@ fn row_74_an_asset_that_is_replaced_while_it_is_sent_is_cut_off() {
     let _ = stream.read_to_end(&mut rest);
     assert!(rest.len() < 24 << 20, "cut");
     assert!(!rest.contains(&b'b'), "never mixed");
-    // and it is mended: the next look at everything puts the right bytes back
+    // and it is mended: the next turn puts the right bytes back
     site.article("c.md", "C", "Text.");
     until("the asset is whole again", || {
         let (status, _, body) = server.get("/articles/big.bin", "Range: bytes=0-9\r\n");

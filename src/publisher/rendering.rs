@@ -72,8 +72,9 @@ impl Studio<'_> {
     /// A document that is as it was when it was published last; `None` if it must be made.
     fn kept(&self, route: &str) -> Option<Document> {
         let published = self.manifest?.documents.get(route)?;
-        let is_feed = published.kind.has_siblings();
-        let lies_well = !(self.thorough || is_feed) || self.disk.lies_well(route, published);
+        // there may be many pages; of feeds and assets a look costs nothing, and somebody may have replaced one
+        let is_looked_at = self.thorough || published.kind != Kind::Page;
+        let lies_well = !is_looked_at || self.disk.lies_well(route, published);
         lies_well.then(|| Document {
             route: route.to_owned(),
             kind: published.kind,
