@@ -151,6 +151,10 @@ enum Format {
 /// Runs the program with the arguments and the environment of the process.
 #[must_use]
 pub fn run() -> ExitCode {
+    // this thread works with the others: what is little is done before another one is awake
+    let _ = rayon::ThreadPoolBuilder::new()
+        .use_current_thread()
+        .build_global();
     let code = match Cli::try_parse() {
         Ok(Cli {
             command: Some(command),

@@ -245,6 +245,11 @@ impl Crank {
 
     /// Turns until it is told to stop.
     pub fn run(mut self, wakes: &Receiver<Wake>, waker: &Sender<Wake>, allow_shrink: bool) {
+        // what one edit takes is done, mostly, before another thread is awake: this one works with the others
+        let _threads = rayon::ThreadPoolBuilder::new()
+            .use_current_thread()
+            .thread_name(|_| "publisher".to_owned())
+            .build();
         // reading makes events too, and a large folder more of them than can be held: nobody listens until it is read, and
         // what happened meanwhile is found by a look at everything
         self.turn(self.now(), allow_shrink, None);
@@ -537,12 +542,11 @@ impl Crank {
         }
         let (done, better) = std::sync::mpsc::channel();
         let waker = waker.clone();
+        // not on the threads that encode what was just saved: they would have to wait for it
         let work = move || {
+            encode::give_way();
             let made = worse.iter();
-            let made = made.map(|(path, resource)| {
-                let better = encode::aside(|| offer::better(resource));
-                (path.clone(), better)
-            });
+            let made = made.map(|(path, resource)| (path.clone(), offer::better(resource)));
             // whoever stopped meanwhile needs none
             let _ = done.send(made.collect());
             let _ = waker.send(Wake::Improved);

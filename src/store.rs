@@ -47,6 +47,15 @@ pub struct Disk {
     compress: Vec<Coding>,
 }
 
+/// When changed documents are encoded, and how.
+#[derive(Debug, Clone, Copy)]
+pub enum Encode<'c> {
+    /// While the disk takes them: nobody asks for them meanwhile.
+    Beside(&'c [Coding]),
+    /// When they lie in their places, on threads that give way: they are served, and whoever asks comes first.
+    After(&'c [Coding]),
+}
+
 /// What a publication changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -281,17 +290,16 @@ impl Disk {
         &self,
         ready: &mut Ready<'_>,
         previous: Option<&Manifest>,
+        encode: Encode<'_>,
     ) -> Result<Publication> {
         fs::create_dir_all(&self.feeds)
             .with_context(|| format!("cannot make `{}`", self.feeds.display()))?;
-        let mut done = Publication::default();
         let claims = self.claims(previous);
         self.sweep(&claims);
-        if ready.changed().next().is_some()
-            || claims
-                .keys()
-                .any(|route| !ready.manifest.documents.contains_key(route))
-        {
+        let mut routes = claims.keys();
+        let leaves = routes.any(|route| !ready.manifest.documents.contains_key(route));
+        let is_noted = leaves || ready.changed().next().is_some();
+        if is_noted {
             self.note_pending(&ready.manifest, &claims)?;
         }
         for step in ready
@@ -306,7 +314,17 @@ impl Disk {
                 .open(&step.place)
                 .and_then(|file| file.set_modified(mtime));
         }
-        self.put_documents(&ready.steps, previous, &mut done)?;
+        let put = || self.put_documents(&ready.steps, previous);
+        let (mut done, encoded) = match encode {
+            Encode::Beside(codings) => {
+                let (done, encoded) = durable::beside(put, || ready.encode(codings));
+                (done?, encoded?)
+            }
+            Encode::After(codings) => (put()?, encode::aside(|| ready.encode(codings))?),
+        };
+        for (step, encoded) in ready.steps.iter_mut().zip(encoded) {
+            step.encoded = encoded;
+        }
         let completed = ready.steps.par_iter().map(|step| self.complete(step));
         let completed: Vec<Completion<'_>> = completed.collect::<Result<_>>()?;
         let mut missing = Vec::new();
@@ -315,6 +333,9 @@ impl Disk {
             if let Some(published) = ready.manifest.documents.get_mut(&step.document.route) {
                 published.encodings = completion.encodings;
             }
+        }
+        if !missing.is_empty() && !is_noted {
+            self.note_pending(&ready.manifest, &claims)?;
         }
         durable::put_all(&missing).with_context(|| {
             format!(
@@ -432,37 +453,38 @@ impl Disk {
         &self,
         steps: &[Step<'_>],
         previous: Option<&Manifest>,
-        done: &mut Publication,
-    ) -> Result<()> {
+    ) -> Result<Publication> {
+        let mut done = Publication::default();
         let steps: Vec<&Step<'_>> = steps
             .iter()
             .filter(|step| step.lies == Lies::Differently)
             .collect();
         let many = steps.len() > MANY;
+        let mut grown = BTreeSet::new();
         for step in &steps {
             let route = &step.document.route;
             if previous.is_none_or(|manifest| !manifest.documents.contains_key(route)) {
                 done.problems.extend(self.set_aside(step)?);
             }
             let folder = step.place.parent().unwrap_or(&self.feeds);
-            durable::make_folders(&self.feeds, folder).with_context(|| failed(step))?;
+            grown.extend(durable::make_folders(&self.feeds, folder).with_context(|| failed(step))?);
         }
         let write = |step: &&Step<'_>| self.write_beside(step).with_context(|| failed(step));
         let ready = durable::stage(&steps, &self.feeds, write)?;
-        let mut folders = BTreeSet::new();
+        let mut folders = grown;
         for (temporary, step) in ready.into_iter().zip(&steps) {
             put_in_place(temporary, step)?;
-            folders.insert(step.place.parent().unwrap_or(&self.feeds));
+            folders.insert(step.place.parent().unwrap_or(&self.feeds).to_owned());
             done.written.push(step.document.route.clone());
         }
         if many {
             durable::sync_file_system(&self.feeds)?;
         } else {
             for folder in folders {
-                durable::sync_folder(folder)?;
+                durable::sync_folder(&folder)?;
             }
         }
-        Ok(())
+        Ok(done)
     }
 
     /// Finds out which encodings and tags are missing beside a document, and takes away those that are not wanted any longer.

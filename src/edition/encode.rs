@@ -114,10 +114,7 @@ pub fn encode(coding: Coding, effort: Effort, bytes: &[u8]) -> io::Result<Bytes>
 pub fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     static THREADS: OnceLock<Option<rayon::ThreadPool>> = OnceLock::new();
     let threads = THREADS.get_or_init(|| {
-        let threads = rayon::ThreadPoolBuilder::new().start_handler(|_| {
-            // where it is not allowed, it is as it was
-            let _ = rustix::process::setpriority_process(None, COURTEOUS);
-        });
+        let threads = rayon::ThreadPoolBuilder::new().start_handler(|_| give_way());
         let threads = threads.thread_name(|_| "encodings".to_owned());
         threads.build().ok()
     });
@@ -125,6 +122,12 @@ pub fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         Some(threads) => threads.install(work),
         None => work(),
     }
+}
+
+/// Lets this thread give way to all others.
+pub fn give_way() {
+    // where it is not allowed, it is as it was
+    let _ = rustix::process::setpriority_process(None, COURTEOUS);
 }
 
 /// The niceness of threads that give way.
@@ -144,15 +147,21 @@ pub struct Encoded {
 /// # Errors
 /// As [`encode`].
 pub fn all(codings: &[Coding], effort: Effort, bytes: &[u8]) -> io::Result<Vec<Encoded>> {
-    let mut kept = Vec::new();
-    for coding in codings {
-        let encoded = encode(*coding, effort, bytes)?;
-        if encoded.len() < bytes.len() {
-            kept.push(Encoded {
-                coding: *coding,
-                bytes: encoded,
-            });
-        }
-    }
-    Ok(kept)
+    let made = codings
+        .iter()
+        .map(|coding| smaller(*coding, effort, bytes).transpose());
+    made.flatten().collect()
+}
+
+/// Encodes; `None` if it does not become smaller.
+///
+/// # Errors
+/// As [`encode`].
+pub fn smaller(coding: Coding, effort: Effort, bytes: &[u8]) -> io::Result<Option<Encoded>> {
+    let encoded = encode(coding, effort, bytes)?;
+    let is_smaller = encoded.len() < bytes.len();
+    Ok(is_smaller.then_some(Encoded {
+        coding,
+        bytes: encoded,
+    }))
 }

@@ -15,12 +15,12 @@ use crate::article::{Article, Body, Date, Markup, Person, Title, TitleFrom, Visi
 use crate::cache;
 use crate::catalogue::{Number, Reading, Row};
 use crate::check::read::{Published, PublishedEntry, read};
-use crate::edition::encode::{self, Coding};
+use crate::edition::encode::Coding;
 use crate::edition::{Kind, LedgerMark};
 use crate::ledger::{Candidate, Fault, FeedRecord, Index, Record, Remembered};
 use crate::link::PAGES;
 use crate::state::State;
-use crate::store::{Ready, durable};
+use crate::store::{Encode, Ready, durable};
 
 /// The books of one turn.
 pub(super) struct Books {
@@ -324,12 +324,8 @@ impl Books {
         if order.dry_run || is_whole || text.is_empty() {
             return Ok(work(self));
         }
-        let (done, written) = std::thread::scope(|scope| {
-            let disk = scope.spawn(|| durable::append(&config.ledger, text));
-            (work(self), disk.join())
-        });
-        let written = written
-            .unwrap_or_else(|_| Err(std::io::Error::other("the thread that writes it died")));
+        let append = || durable::append(&config.ledger, text);
+        let (written, done) = durable::beside(append, || work(self));
         written.with_context(|| format!("cannot write `{}`", config.ledger.display()))?;
         self.length = self.ledger.text().len();
         Ok(done)
@@ -368,12 +364,12 @@ impl Books {
         if !ready.waits_for_assets() {
             show(&ready);
         }
-        if desk.stays {
-            encode::aside(|| ready.encode(&Coding::ALL))?;
+        let encode = if desk.stays {
+            Encode::After(&Coding::ALL)
         } else {
-            ready.encode(&config.compress)?;
-        }
-        let published = self.disk.publish(&mut ready, previous)?;
+            Encode::Beside(&config.compress)
+        };
+        let published = self.disk.publish(&mut ready, previous, encode)?;
         show(&ready);
         desk.manifest = self.disk.stamp().map(|stamp| (stamp, ready.manifest));
         turn.written = published.written;

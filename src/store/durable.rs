@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
@@ -42,7 +42,7 @@ pub(super) const MANY: usize = 64;
 #[derive(Debug)]
 pub struct Dated<'a> {
     /// Where it is to be.
-    pub path: std::path::PathBuf,
+    pub path: PathBuf,
     /// What is to be in it.
     pub bytes: std::borrow::Cow<'a, [u8]>,
     /// When it was made.
@@ -82,16 +82,17 @@ pub fn stage<T: Sync, E: From<io::Error> + Send>(
     folder: &Path,
     write: impl Fn(&T) -> Result<NamedTempFile, E> + Sync + Send,
 ) -> Result<Vec<TempPath>, E> {
-    // the disk may write them in any order, or all at once
-    let written = items.par_iter().map(write);
     if items.len() > MANY {
+        // opened before anything is written, it is told of all that fails from here on
+        let file_system = File::open(named(folder))?;
         // a process may have so many files only if they are not open all at once
+        let written = items.par_iter().map(write);
         let closed = written.map(|file| file.map(NamedTempFile::into_temp_path));
         let closed = closed.collect::<Result<_, E>>()?;
-        sync_file_system(folder)?;
+        rustix::fs::syncfs(file_system).map_err(io::Error::from)?;
         return Ok(closed);
     }
-    let open: Vec<NamedTempFile> = written.collect::<Result<_, E>>()?;
+    let open: Vec<NamedTempFile> = items.iter().map(write).collect::<Result<_, E>>()?;
     sync_each(&open.iter().map(NamedTempFile::as_file).collect::<Vec<_>>())?;
     Ok(open
         .into_iter()
@@ -210,12 +211,16 @@ pub fn rename(file: TempPath, path: &Path) -> io::Result<()> {
 /// # Errors
 /// If the disk refuses.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    let folder = if folder.as_os_str().is_empty() {
+    File::open(named(folder))?.sync_all()
+}
+
+/// The folder of a path without one is the one that is open.
+fn named(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() {
         Path::new(".")
     } else {
         folder
-    };
-    File::open(folder)?.sync_all()
+    }
 }
 
 /// Makes everything durable that was written to the file system of `path`.
@@ -223,16 +228,18 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// If the disk refuses.
 pub fn sync_file_system(path: &Path) -> io::Result<()> {
-    Ok(rustix::fs::syncfs(File::open(path)?)?)
+    Ok(rustix::fs::syncfs(File::open(named(path))?)?)
 }
 
-/// Makes the folders from `root` down to `folder`, each of them durable; one that is a symlink is refused.
+/// Makes the folders from `root` down to `folder`; one that is a symlink is refused. They are durable when those are synced
+/// that are told: those that got a new one.
 ///
 /// # Errors
 /// If the disk refuses, or something that is no folder is in the way.
-pub fn make_folders(root: &Path, folder: &Path) -> io::Result<()> {
+pub fn make_folders(root: &Path, folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut grown = Vec::new();
     let Ok(inside) = folder.strip_prefix(root) else {
-        return Ok(());
+        return Ok(grown);
     };
     let mut current = root.to_owned();
     for part in inside.components() {
@@ -246,12 +253,34 @@ pub fn make_folders(root: &Path, folder: &Path) -> io::Result<()> {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs::create_dir(&current)?;
-                sync_folder(&parent)?;
+                grown.push(parent);
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(grown)
+}
+
+/// Does `wait`, which mostly waits for the disk, on a thread of its own while `work` is done here.
+///
+/// # Errors
+/// Those of `wait`, and if its thread died.
+pub fn beside<T: Send, E: From<io::Error> + Send, U>(
+    wait: impl Fn() -> Result<T, E> + Sync,
+    work: impl FnOnce() -> U,
+) -> (Result<T, E>, U) {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, &wait);
+        let done = work();
+        let waited = match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|_| {
+                Err(io::Error::other("a thread that wrote to the disk died").into())
+            }),
+            // where there can be no more threads, it is done here
+            Err(_) => wait(),
+        };
+        (waited, done)
+    })
 }
 
 fn folder_of(path: &Path) -> &Path {

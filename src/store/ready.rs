@@ -64,29 +64,42 @@ impl<'a> Ready<'a> {
         self.changed().any(|step| step.document.kind == Kind::Asset)
     }
 
-    /// Encodes, on all cores and in each of `codings`, the changed documents that are served encoded.
+    /// Encodes, on all cores and in each of `codings`, the changed documents that are served encoded. Of each step its
+    /// encodings, in their order.
     ///
     /// # Errors
     /// If an encoder refuses.
-    pub fn encode(&mut self, codings: &[Coding]) -> Result<()> {
+    pub(super) fn encode(&self, codings: &[Coding]) -> Result<Vec<Vec<Encoded>>> {
         let is_encoded = |step: &Step<'_>| {
             step.lies == Lies::Differently && step.document.kind.stays_in_memory()
         };
         let count = self.steps.iter().filter(|step| is_encoded(step)).count();
-        let changed = self.steps.par_iter_mut().filter(|step| is_encoded(step));
-        changed.try_for_each(|step| {
-            if let Body::Memory(bytes) = &step.document.body {
-                let is_much = count > MANY || bytes.len() > LARGE;
-                let effort = if is_much {
-                    Effort::Hasty
-                } else {
-                    Effort::Quick
-                };
-                step.encoded = encode::all(codings, effort, bytes)
-                    .with_context(|| format!("cannot encode `{}`", step.document.route))?;
-            }
-            Ok(())
-        })
+        let steps = self.steps.iter().enumerate();
+        let steps = steps.filter(|(_, step)| is_encoded(step));
+        // each by itself: one of three documents, or the slowest of three encodings, is much for one core
+        let work = steps.flat_map(|step| codings.iter().map(move |coding| (step, *coding)));
+        let work: Vec<_> = work.collect();
+        let made = work.par_iter().with_max_len(1);
+        let made = made.map(|((index, step), coding)| {
+            let Body::Memory(bytes) = &step.document.body else {
+                return Ok(None);
+            };
+            let is_much = count > MANY || bytes.len() > LARGE;
+            let effort = if is_much {
+                Effort::Hasty
+            } else {
+                Effort::Quick
+            };
+            let encoded = encode::smaller(*coding, effort, bytes)
+                .with_context(|| format!("cannot encode `{}`", step.document.route))?;
+            Ok(encoded.map(|encoded| (*index, encoded)))
+        });
+        let made: Vec<Option<(usize, Encoded)>> = made.collect::<Result<_>>()?;
+        let mut encoded = vec![Vec::new(); self.steps.len()];
+        for (index, one) in made.into_iter().flatten() {
+            encoded[index].push(one);
+        }
+        Ok(encoded)
     }
 }
 
@@ -138,7 +151,11 @@ pub(super) fn step<'a>(
         last_modified,
         encodings,
     };
-    let lies = lies(&place, &published, current.is_some());
+    let lies = match before.filter(|_| current.is_none()) {
+        // what was published lies there still: it need not be read to be told from this
+        Some(before) if is_dated(&place, before) => Lies::Differently,
+        _ => lies(&place, &published, current.is_some()),
+    };
     Ok(Step {
         document,
         published,
