@@ -152,6 +152,15 @@ pub struct Article {
     /// Path inside the articles folder, as in [`Source::path`].
     #[serde(skip)]
     pub path: String,
+    // what articles are sorted by comes first: it is read without the rest (see `head::labels`)
+    /// In the order of the file, each once, none empty.
+    pub tags: Vec<String>,
+    /// In the order of the file, each once, none empty.
+    pub categories: Vec<String>,
+    /// In the order of the file, each once.
+    pub authors: Vec<Person>,
+    /// A language tag (BCP 47) in its usual case, `en-GB`; `None` means the folder's or the site's.
+    pub language: Option<String>,
     /// The id that the author declared, trimmed, never empty, as written.
     pub id: Option<String>,
     /// `None` for a note: at most 280 characters and nothing that could be a title.
@@ -179,20 +188,12 @@ pub struct Article {
     pub external_url: Option<String>,
     /// `link`, as declared: the article's URL if it is relative or on our own host, else a link post's target.
     pub link: Option<String>,
-    /// In the order of the file, each once, none empty.
-    pub tags: Vec<String>,
-    /// In the order of the file, each once, none empty.
-    pub categories: Vec<String>,
-    /// In the order of the file, each once.
-    pub authors: Vec<Person>,
     /// As declared, or what stands before `<!-- more -->`: plain text or HTML as written, not empty.
     pub summary: Option<String>,
     /// The image that stands for the article: a reference to an asset, or an absolute URL.
     pub image: Option<String>,
     /// In the order of the file.
     pub enclosures: Vec<Enclosure>,
-    /// A language tag (BCP 47) in its usual case, `en-GB`; `None` means the folder's or the site's.
-    pub language: Option<String>,
     /// The text.
     pub body: Body,
     /// What counts as a change of the article (`articles.md`, Identity): hexadecimal.

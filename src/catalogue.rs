@@ -10,7 +10,8 @@ use chrono::{DateTime, Utc};
 use memchr::memrchr;
 use rayon::prelude::*;
 
-use crate::article::{Article, Date, Section, Stamp, Visibility, head, location};
+use crate::article::head::{self, Labels};
+use crate::article::{Article, Date, Section, Stamp, Visibility, location};
 use crate::ledger::{Present, Public};
 use crate::problem::Problem;
 use crate::site::Site;
@@ -87,6 +88,10 @@ pub struct Catalogue {
     by_name: OnceLock<HashMap<String, Vec<Number>>>,
     /// By digest; made when somebody asks.
     by_digest: OnceLock<HashMap<u64, Vec<Number>>>,
+    /// What is, or was, public, and may be another thing than it was when somebody asked last.
+    stirred: Vec<Number>,
+    /// How often anything changed that articles ask of other files: see [`outlook`](Self::outlook).
+    outlook: u64,
 }
 
 /// How rows are sorted, by folder and then by name: all that lies in one folder stands together.
@@ -187,12 +192,7 @@ impl Catalogue {
                 noted.insert(number);
             }
         }
-        let published = |number: &Number| self.row(*number).map(|row| Reverse(row.published));
-        order.par_sort_by(|a, b| {
-            published(a)
-                .cmp(&published(b))
-                .then_with(|| self.id(*a).cmp(&self.id(*b)))
-        });
+        order.par_sort_by(|a, b| self.by_date(*a, *b));
         self.articles = self.rows().filter(|(_, row)| row.is_article()).count();
         (self.order, self.links) = (order, links);
         (self.restless, self.noted) = (restless, noted);
@@ -287,6 +287,7 @@ impl Catalogue {
         }
         for mut row in rows {
             let has_notes = row.has_notes();
+            self.outlook += u64::from(row.class != Class::Article);
             self.articles += usize::from(row.is_article());
             let number = if let Some(number) = self.number(&row.path) {
                 if let Some(before) = self.rows[number as usize].take() {
@@ -302,6 +303,7 @@ impl Catalogue {
                     Number::try_from(self.rows.len() - 1).unwrap_or_default()
                 });
                 self.rows[number as usize] = Some(row);
+                self.outlook += 1;
                 new.push(number);
                 number
             };
@@ -339,6 +341,7 @@ impl Catalogue {
             return;
         }
         self.retire(&numbers);
+        self.outlook += 1;
         self.sorted.retain(|number| !numbers.contains(number));
         for number in &numbers {
             let row = self.rows[*number as usize].take();
@@ -358,6 +361,7 @@ impl Catalogue {
 
     /// Takes what is public among these out of the order.
     fn retire(&mut self, numbers: &BTreeSet<Number>) {
+        self.stirred.extend(numbers);
         let mut leaving = Vec::new();
         for number in numbers {
             let Some(row) = self.row(*number).filter(|row| row.is_public()) else {
@@ -411,6 +415,7 @@ impl Catalogue {
         site: &Site,
     ) {
         self.retire(touched);
+        let before: Vec<_> = touched.iter().map(|number| self.aspect(*number)).collect();
         for number in touched {
             if let Some(row) = self.rows[*number as usize].as_mut() {
                 row.standing = if waiting.contains(number) {
@@ -445,17 +450,27 @@ impl Catalogue {
                 self.restless.remove(number);
             }
         }
+        let after = touched.iter().map(|number| self.aspect(*number));
+        self.outlook += u64::from(!after.eq(before));
         self.by_digest = OnceLock::new();
         self.enter(coming);
     }
 
+    /// What others see of a file.
+    fn aspect(&self, number: Number) -> Option<(bool, (i64, u32), u64)> {
+        let row = self.row(number)?;
+        Some((row.is_public(), row.published, row.link))
+    }
+
+    /// As long as this is the same, every answer is the same that an article gets when it asks of other files.
+    #[must_use]
+    pub fn outlook(&self) -> u64 {
+        self.outlook
+    }
+
     fn enter(&mut self, coming: Vec<Number>) {
-        let by_date = |a: Number, b: Number| {
-            let published = |number| self.row(number).map(|row| Reverse(row.published));
-            published(a)
-                .cmp(&published(b))
-                .then_with(|| self.id(a).cmp(&self.id(b)))
-        };
+        self.stirred.extend(&coming);
+        let by_date = |a: Number, b: Number| self.by_date(a, b);
         if coming.len() > 64 {
             let mut order = self.order.clone();
             order.extend(coming);
@@ -464,15 +479,25 @@ impl Catalogue {
             return;
         }
         for number in coming {
-            let at = self.order.partition_point(|other| {
-                let published = |number| self.row(number).map(|row| Reverse(row.published));
-                let order = published(*other).cmp(&published(number));
-                order
-                    .then_with(|| self.id(*other).cmp(&self.id(number)))
-                    .is_lt()
-            });
+            let at = self
+                .order
+                .partition_point(|other| self.by_date(*other, number).is_lt());
             self.order.insert(at, number);
         }
+    }
+
+    /// In which order two public articles stand: newest first, ties by id.
+    #[must_use]
+    pub fn by_date(&self, a: Number, b: Number) -> Ordering {
+        let published = |number| self.row(number).map(|row| Reverse(row.published));
+        published(a)
+            .cmp(&published(b))
+            .then_with(|| self.id(a).cmp(&self.id(b)))
+    }
+
+    /// The numbers of all rows that may be public, or not, or with other words than when this was asked last.
+    pub fn take_stirred(&mut self) -> BTreeSet<Number> {
+        std::mem::take(&mut self.stirred).into_iter().collect()
     }
 
     fn id(&self, number: Number) -> Option<String> {
@@ -515,13 +540,33 @@ impl Catalogue {
         Some(article)
     }
 
+    /// What the article of this number is sorted by.
+    #[must_use]
+    pub fn labels(&self, number: Number) -> Option<Labels<'_>> {
+        let row = self.row(number)?;
+        let mut labels = match self.stand_ins.get(&number) {
+            Some(article) => Labels::from(article),
+            None => head::labels(&row.head, &row.path)?,
+        };
+        labels.language = labels.language.or_else(|| self.language(&row.path));
+        Some(labels)
+    }
+
     /// An article that names no language is written in its folder's.
     pub fn lend_language(&self, article: &mut Article) {
-        if article.language.is_none() && !self.sections.is_empty() {
-            let around = self.around(&article.path);
-            let mut languages = around.filter_map(|section| section.language.clone());
-            article.language = languages.next();
+        if article.language.is_none() {
+            article.language = self.language(&article.path).map(str::to_owned);
         }
+    }
+
+    /// The language of the articles around `path` that name none.
+    fn language(&self, path: &str) -> Option<&str> {
+        let folders = std::iter::successors(Some(location::folder(path)), |folder| {
+            (!folder.is_empty()).then(|| location::folder(folder))
+        });
+        let folders = folders.take_while(|_| !self.sections.is_empty());
+        let mut around = folders.filter_map(|folder| self.sections.get(folder));
+        around.find_map(|section| section.language.as_deref())
     }
 
     /// What is said of the folders around a path, the innermost first.

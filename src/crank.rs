@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwapOption;
@@ -68,8 +68,8 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How long to wait for a run of `tidings build`.
 const LOCK: Duration = Duration::from_secs(10);
 
-/// Paths, each with its document in better encodings, if there are any.
-type Better = Vec<(String, Option<Arc<Resource>>)>;
+/// A path, with its document in better encodings, if there are any.
+type Better = (String, Option<Arc<Resource>>);
 
 /// Turns the publisher.
 pub struct Crank {
@@ -169,7 +169,8 @@ impl Crank {
         self.next
     }
 
-    /// Offers the last edition as it lies on disk, if all its feeds are whole: then nothing needs to be read first.
+    /// Offers the last edition as it lies on disk, if all its feeds are whole: then nothing needs to be read first, and
+    /// what is not encoded yet will be when it has been offered.
     pub fn load(&mut self) -> bool {
         let disk = self.disk();
         self.stamp = disk.stamp();
@@ -182,7 +183,7 @@ impl Crank {
         let exhibits = documents.iter().map(offer::loaded);
         let served = Served::new(&self.terms(), &manifest, exhibits, self.served().as_deref());
         self.manifest = Some(manifest);
-        self.complete(served);
+        self.offer_with_leaves(served);
         true
     }
 
@@ -444,8 +445,8 @@ impl Crank {
     /// Another publisher's edition, such as that of a `tidings build` beside us, is offered too.
     fn follow(&mut self) {
         let stamp = self.disk().stamp();
-        if self.manifest.is_some() && stamp.is_some() && stamp != self.stamp {
-            self.load();
+        if self.manifest.is_some() && stamp.is_some() && stamp != self.stamp && self.load() {
+            self.offer_encoded();
         }
     }
 
@@ -499,16 +500,20 @@ impl Crank {
 
     /// Offers what the turn published, with the pages that are made of it and all encodings.
     fn load_again(&mut self) {
-        match self.window.load_full() {
-            Some(offer) => self.complete((*offer.served).clone()),
-            None => {
-                self.load();
+        let is_offered = match self.served() {
+            Some(served) => {
+                self.offer_with_leaves((*served).clone());
+                true
             }
+            None => self.load(),
+        };
+        if is_offered {
+            self.offer_encoded();
         }
     }
 
     /// Adds what is made of the documents, and offers it.
-    fn complete(&mut self, served: Served) {
+    fn offer_with_leaves(&mut self, served: Served) {
         let terms = self.terms();
         let before = self.served();
         let leaves = self.gallery.leaves(&self.config, &terms.site, &served);
@@ -521,9 +526,19 @@ impl Crank {
             self.herald.problem(&problem);
         }
         self.astray = astray;
-        let served = offer::encoded(served);
         self.window
             .store(Some(Arc::new(offer::offer(served, &self.config))));
+    }
+
+    /// Encodes what is offered and is not encoded yet, and offers that.
+    fn offer_encoded(&mut self) {
+        let Some(served) = self.served() else { return };
+        let encoded = offer::encoded(&served);
+        if !encoded.is_empty() {
+            let served = (*served).clone().with(encoded);
+            self.window
+                .store(Some(Arc::new(offer::offer(served, &self.config))));
+        }
     }
 
     /// Lets better encodings be made of what was encoded quickly, on a thread of their own: the best take seconds, and
@@ -532,7 +547,7 @@ impl Crank {
         let Some(served) = self.served().filter(|_| self.better.is_none()) else {
             return;
         };
-        let worse: Vec<_> = served
+        let mut worse: Vec<_> = served
             .resources()
             .filter(|(_, resource)| resource.has_encodings() && !self.best.contains(&resource.tag))
             .map(|(path, resource)| (path.to_owned(), Arc::clone(resource)))
@@ -540,16 +555,20 @@ impl Crank {
         if worse.is_empty() {
             return;
         }
+        // what most readers ask for comes first
+        worse.sort_by_cached_key(|(path, _)| (path.matches('/').count(), path.clone()));
         let (done, better) = std::sync::mpsc::channel();
         let waker = waker.clone();
         // not on the threads that encode what was just saved: they would have to wait for it
         let work = move || {
             encode::give_way();
-            let made = worse.iter();
-            let made = made.map(|(path, resource)| (path.clone(), offer::better(resource)));
-            // whoever stopped meanwhile needs none
-            let _ = done.send(made.collect());
-            let _ = waker.send(Wake::Improved);
+            for (path, resource) in worse {
+                let better = offer::better(&resource);
+                // each as soon as it is made: of many the last takes minutes. Whoever stopped meanwhile needs none
+                if done.send((path, better)).is_err() || waker.send(Wake::Improved).is_err() {
+                    return;
+                }
+            }
         };
         let thread = std::thread::Builder::new().name("encodings".to_owned());
         self.better = thread.spawn(work).is_ok().then_some(better);
@@ -557,15 +576,21 @@ impl Crank {
 
     /// Takes over the better encodings, as far as they are of what is offered still.
     fn improved(&mut self) {
-        let Some(better) = self
-            .better
-            .as_ref()
-            .and_then(|better| better.try_recv().ok())
-        else {
+        let Some(made) = &self.better else { return };
+        let mut better = Vec::new();
+        loop {
+            match made.try_recv() {
+                Ok(one) => better.push(one),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    self.better = None;
+                    break;
+                }
+            }
+        }
+        let Some(served) = self.served().filter(|_| !better.is_empty()) else {
             return;
         };
-        self.better = None;
-        let Some(served) = self.served() else { return };
         let disk = self.disk();
         let mut kept = Vec::new();
         for (path, resource) in better {

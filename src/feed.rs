@@ -16,7 +16,7 @@ mod filter;
 mod topics;
 
 pub use filter::{Filter, Terms};
-pub use topics::{By, Topic, topics};
+pub use topics::{By, Register, Topic};
 
 /// How much of an article a feed shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -80,13 +80,12 @@ pub fn select(
 ) -> Vec<Number> {
     let filter = &spec.filter;
     let fits = |number: &Number| {
-        // what the row tells need not be unpacked
         let row = catalogue.row(*number);
         row.is_some_and(|row| row.in_feeds() && filter.has_date(row.published()))
             && (filter.terms.is_empty()
                 || catalogue
-                    .entry(*number)
-                    .is_some_and(|entry| filter.fits(&entry, site)))
+                    .labels(*number)
+                    .is_some_and(|labels| filter.has_terms(&labels, site)))
     };
     let fitting = catalogue.order().iter().copied().filter(fits);
     newest(fitting, catalogue, spec, now)

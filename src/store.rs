@@ -87,8 +87,10 @@ pub struct Loaded {
     pub route: String,
     /// Its entry in the manifest.
     pub published: Published,
-    /// Its bytes, if it is served from memory.
+    /// Its bytes, if it is served from memory …
     pub bytes: Option<bytes::Bytes>,
+    /// … and what lies encoded beside it, of these very bytes.
+    pub encoded: Vec<Encoded>,
     /// When its file was put there.
     pub mtime: std::time::SystemTime,
 }
@@ -187,10 +189,15 @@ impl Disk {
         } else {
             None
         };
+        let encoded = match &bytes {
+            Some(_) => siblings(&place, route, published),
+            None => Vec::new(),
+        };
         Some(Loaded {
             route: route.to_owned(),
             published: published.clone(),
             bytes,
+            encoded,
             mtime,
         })
     }
@@ -656,6 +663,24 @@ fn put_in_place(temporary: tempfile::TempPath, step: &Step<'_>) -> Result<()> {
     }
     durable::rename(temporary, &step.place)
         .with_context(|| format!("cannot write `{}`", step.place.display()))
+}
+
+/// What lies encoded beside a document. The tag beside it was put last: it tells of which version it is.
+fn siblings(place: &Path, route: &str, published: &Published) -> Vec<Encoded> {
+    let tag = etag(route, &published.hash);
+    let names = |coding: &Coding| published.encodings.iter().any(|name| name == coding.name());
+    let codings = Coding::SIBLINGS.into_iter().filter(names);
+    let encoded = codings.filter_map(|coding| {
+        let extension = coding.extension();
+        let told = fs::read(with_suffix(place, &format!("{extension}.etag"))).ok()?;
+        let bytes = fs::read(with_suffix(place, extension)).ok()?;
+        let is_its = told == tag.as_bytes() && (bytes.len() as u64) < published.size;
+        is_its.then(|| Encoded {
+            coding,
+            bytes: bytes.into(),
+        })
+    });
+    encoded.collect()
 }
 
 fn unlink_siblings(place: &Path) -> Result<()> {

@@ -8,10 +8,11 @@ use clap::Args;
 
 use super::report::Report;
 use super::{Place, configure, exit, look, say};
+use crate::article::head::Labels;
 use crate::article::{self, Article, Origin, Outcome, Source, TitleFrom, location};
 use crate::catalogue::Entry;
 use crate::config::Config;
-use crate::feed::{self, By};
+use crate::feed;
 use crate::fragment::{self, Account};
 use crate::html;
 use crate::problem::Problem;
@@ -335,7 +336,7 @@ fn feeds(entry: &Entry, survey: &Survey, config: &Config, now: DateTime<Utc>) {
         }
     }
     for by in &config.by {
-        for term in By::terms(*by, entry, &config.site) {
+        for term in by.terms(&Labels::from(&entry.article), &config.site) {
             names.push(format!("the {} {term}", by.name()));
         }
     }

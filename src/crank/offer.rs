@@ -47,7 +47,7 @@ pub(super) fn loaded(loaded: &Loaded) -> Exhibit<'_> {
         route: &loaded.route,
         published: &loaded.published,
         body: match &loaded.bytes {
-            Some(bytes) => Exhibited::Memory(bytes.clone(), &[]),
+            Some(bytes) => Exhibited::Memory(bytes.clone(), &loaded.encoded),
             None => Exhibited::Shelf(loaded.mtime),
         },
     }
@@ -97,19 +97,18 @@ pub(super) fn language_of(folder: &str, site: &Site) -> String {
         .unwrap_or_else(|| site.language.clone())
 }
 
-/// The same offer with quick encodings of whatever has none.
-pub(super) fn encoded(served: Served) -> Served {
+/// Quick encodings of whatever has none.
+pub(super) fn encoded(served: &Served) -> Vec<(String, Arc<Resource>)> {
     let bare: Vec<(String, Arc<Resource>)> = served
         .resources()
         .filter(|(_, resource)| resource.identity().is_some() && !resource.has_encodings())
         .map(|(path, resource)| (path.to_owned(), Arc::clone(resource)))
         .collect();
-    let encoded = encode::aside(|| {
+    encode::aside(|| {
         let bare = bare.into_par_iter();
         bare.filter_map(|(path, resource)| Some((path, again(&resource, Effort::Quick)?)))
-            .collect::<Vec<_>>()
-    });
-    served.with(encoded)
+            .collect()
+    })
 }
 
 /// The same document in its best encodings.

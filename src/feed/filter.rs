@@ -1,10 +1,12 @@
 //! Which entries a feed is about.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use unicode_normalization::UnicodeNormalization;
 
 use super::By;
-use crate::catalogue::Entry;
+use crate::article::head::Labels;
 use crate::site::Site;
 
 /// What an entry must be to stand in a feed; all that is said must hold.
@@ -30,14 +32,11 @@ pub struct Terms {
 }
 
 impl Filter {
-    /// Whether an entry is what the feed is about.
+    /// Whether the feed is about what is sorted by these.
     #[must_use]
-    pub fn fits(&self, entry: &Entry, site: &Site) -> bool {
-        self.has_date(entry.published)
-            && self
-                .terms
-                .iter()
-                .all(|(by, terms)| terms.fit(&by.terms(entry, site)))
+    pub fn has_terms(&self, labels: &Labels<'_>, site: &Site) -> bool {
+        let mut terms = self.terms.iter();
+        terms.all(|(by, terms)| terms.fit(&by.terms(labels, site)))
     }
 
     /// Whether the feed is about what was published at this instant.
@@ -68,7 +67,7 @@ impl Terms {
         }
     }
 
-    fn fit(&self, terms: &[String]) -> bool {
+    fn fit(&self, terms: &[Cow<'_, str>]) -> bool {
         let folded: Vec<String> = terms.iter().map(|term| self::folded(term)).collect();
         let has = |wanted: &String| folded.contains(&self::folded(wanted));
         (self.any.is_empty() || self.any.iter().any(has))

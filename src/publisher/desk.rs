@@ -17,6 +17,7 @@ use crate::article::{Section, Stamp};
 use crate::cache;
 use crate::catalogue::{Catalogue, Number, Row};
 use crate::edition::Manifest;
+use crate::feed::Register;
 use crate::fragment::Fragment;
 use crate::link::{Asked, PAGES};
 use crate::render::Pieces;
@@ -84,6 +85,8 @@ pub struct Desk {
     /// What the configuration was; another one may understand everything otherwise.
     pub(super) terms: u64,
     pub(super) catalogue: Catalogue,
+    /// By which terms what is public in it is sorted.
+    pub(super) register: Register,
     pub(super) aside: Aside,
     /// Whether what is public in the catalogue is so by this very ledger.
     pub(super) is_settled: bool,
@@ -99,6 +102,8 @@ pub struct Desk {
     pub(super) shown: HashMap<String, Shown>,
     /// The paths of those that are no longer known, since the cache was written.
     pub(super) unshown: Vec<String>,
+    /// The versions of all that they are made of, and the outlook of the catalogue then.
+    pub(super) looks: (u64, HashMap<Number, u64>),
     /// The renderings themselves, each with the version of all that it was made of; only where turns follow each other.
     pub(super) fragments: HashMap<Number, (u64, Arc<Fragment>)>,
     /// Those of them that the configured feeds show.

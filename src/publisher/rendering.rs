@@ -12,6 +12,8 @@ use super::{Catalogue, Config, Disk, Edition, Ledger, Manifest, Progress};
 use crate::article::markdown::silenced;
 use crate::catalogue::{Entry, Number, Reading};
 use crate::edition::{Body, Document, Kind};
+#[cfg(debug_assertions)]
+use crate::feed::Register;
 use crate::feed::{self, By, Channel, Feed, FeedSpec, Filter, Item, Terms};
 use crate::fragment::{self, Fragment};
 use crate::ledger::{FeedRecord, Minted};
@@ -87,7 +89,10 @@ impl Studio<'_> {
 pub(super) fn render(studio: &Studio<'_>, desk: &mut Desk) -> anyhow::Result<Rendering> {
     let Studio { config, now, .. } = *studio;
     let site = &with_icon(config, &desk.catalogue);
-    let wanted = wanted(config, &desk.catalogue, studio.ledger, now);
+    let stirred = desk.catalogue.take_stirred();
+    desk.register
+        .update(&config.by, &desk.catalogue, &stirred, site);
+    let wanted = wanted(config, desk, studio.ledger, now);
     let mut shown: BTreeSet<Number> = wanted
         .iter()
         .flat_map(|wanted| &wanted.selected)
@@ -105,7 +110,7 @@ pub(super) fn render(studio: &Studio<'_>, desk: &mut Desk) -> anyhow::Result<Ren
         notes: Vec::new(),
     };
     desk.fetch_stock(config);
-    let mut looks = looks(&rendering.shown, desk, site);
+    let mut looks = looks(&rendering.shown, &stirred, desk, site);
     let channels: Vec<Channel> = wanted
         .iter()
         .map(|wanted| Channel::new(site, &wanted.spec))
@@ -211,6 +216,7 @@ pub(super) fn render(studio: &Studio<'_>, desk: &mut Desk) -> anyhow::Result<Ren
         .filter(|path| !paths.contains(path.as_str()));
     desk.unshown.extend(leaving.cloned().collect::<Vec<_>>());
     desk.shown.retain(|path, _| paths.contains(path.as_str()));
+    desk.looks = (desk.catalogue.outlook(), looks);
     for shown in desk.shown.values() {
         if !shown.notes.is_empty() {
             let notes: Vec<Problem> = serde_json::from_str(&shown.notes).unwrap_or_default();
@@ -236,17 +242,45 @@ fn pages(catalogue: &Catalogue, site: &Site) -> Vec<(Number, String)> {
 /// The version of all that a rendering is made of, where it is known without rendering.
 type Looks = HashMap<Number, u64>;
 
-fn looks(shown: &BTreeSet<Number>, desk: &Desk, site: &Site) -> Looks {
-    let looks = shown.par_iter().filter_map(|number| {
-        let row = desk.catalogue.row(*number)?;
-        let before = desk.shown.get(&*row.path)?;
-        let is_same = before.version == desk.catalogue.version(*number);
+fn looks(
+    shown: &BTreeSet<Number>,
+    stirred: &BTreeSet<Number>,
+    desk: &mut Desk,
+    site: &Site,
+) -> Looks {
+    let Desk {
+        catalogue,
+        shown: known,
+        looks: before,
+        ..
+    } = desk;
+    let anew = |number: &Number| {
+        let row = catalogue.row(*number)?;
+        let before = known.get(&*row.path)?;
+        let is_same = before.version == catalogue.version(*number);
         let mut asked = before.asked.iter();
         let holds =
-            is_same && asked.all(|(asked, answer)| asked.answer(&desk.catalogue, site) == *answer);
-        holds.then(|| (*number, look(before)))
-    });
-    looks.collect()
+            is_same && asked.all(|(asked, answer)| asked.answer(catalogue, site) == *answer);
+        holds.then(|| look(before))
+    };
+    // an article that nobody touched asks others what it asked before: if their answers are the same, so is all
+    let (outlook, before) = std::mem::take(before);
+    let is_as_before = outlook == catalogue.outlook();
+    let mut looks = if is_as_before { before } else { Looks::new() };
+    looks.retain(|number, _| shown.contains(number) && !stirred.contains(number));
+    debug_assert!(
+        looks
+            .iter()
+            .all(|(number, look)| anew(number) == Some(*look))
+    );
+    let missing: Vec<Number> = shown
+        .iter()
+        .filter(|number| !looks.contains_key(number))
+        .copied()
+        .collect();
+    let found = missing.par_iter();
+    looks.par_extend(found.filter_map(|number| Some((*number, anew(number)?))));
+    looks
 }
 
 fn look(shown: &Shown) -> u64 {
@@ -505,13 +539,13 @@ impl Wanted {
 }
 
 /// The feeds of the configuration, and one of each term by which articles are sorted.
-fn wanted(
-    config: &Config,
-    catalogue: &Catalogue,
-    ledger: &Ledger,
-    now: DateTime<Utc>,
-) -> Vec<Wanted> {
+fn wanted(config: &Config, desk: &Desk, ledger: &Ledger, now: DateTime<Utc>) -> Vec<Wanted> {
     let site = &config.site;
+    let Desk {
+        catalogue,
+        register,
+        ..
+    } = desk;
     let mut wanted: Vec<Wanted> = config
         .specs
         .iter()
@@ -524,8 +558,17 @@ fn wanted(
     let Some(main) = config.specs.first() else {
         return wanted;
     };
+    // what was kept is what would be made anew: each test that builds twice shows it
+    #[cfg(debug_assertions)]
+    {
+        let mut anew = Register::default();
+        anew.update(&config.by, catalogue, &BTreeSet::new(), site);
+        for by in &config.by {
+            assert_eq!(register.topics(*by, ledger), anew.topics(*by, ledger));
+        }
+    }
     for by in &config.by {
-        for topic in feed::topics(*by, catalogue, ledger, site) {
+        for topic in register.topics(*by, ledger) {
             let section = catalogue
                 .sections
                 .get(&topic.term)
@@ -542,7 +585,7 @@ fn wanted(
                 ..main.clone()
             };
             wanted.push(Wanted {
-                selected: feed::newest(topic.entries.into_iter(), catalogue, &spec, now),
+                selected: feed::newest(topic.entries.iter().copied(), catalogue, &spec, now),
                 of: Some(topic.term),
                 spec,
             });
