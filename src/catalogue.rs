@@ -1,7 +1,7 @@
 //! Every file of the folder, what was understood of it, and what of it is public, in order, with what links between
 //! articles need. Kept from turn to turn: a turn tells what changed.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -11,13 +11,15 @@ use memchr::memrchr;
 use rayon::prelude::*;
 
 use crate::article::head::{self, Labels};
-use crate::article::{Article, Date, Section, Stamp, Visibility, location};
-use crate::ledger::{Present, Public};
+use crate::article::{Article, Section, Visibility, location};
+use crate::ledger::Public;
 use crate::problem::Problem;
-use crate::site::Site;
 
+mod names;
+mod public;
 pub(crate) mod row;
 
+pub use names::Touched;
 pub use row::{Class, Reading, Row, Standing};
 
 /// A public article with its identity.
@@ -170,32 +172,6 @@ impl Catalogue {
             self.rows[number as usize] = Some(row);
         }
         self.enter(coming);
-    }
-
-    /// Finds the order and the indexes anew.
-    fn settle(&mut self) {
-        let rows = self.rows.iter().enumerate();
-        let rows =
-            rows.filter_map(|(number, row)| Some((Number::try_from(number).ok()?, row.as_ref()?)));
-        let (mut restless, mut noted) = (BTreeSet::new(), BTreeSet::new());
-        let mut order = Vec::new();
-        let mut links: HashMap<u64, u32> = HashMap::with_capacity(self.sorted.len());
-        for (number, row) in rows {
-            if row.is_public() {
-                order.push(number);
-                *links.entry(row.link).or_default() += 1;
-            }
-            if row.is_restless() {
-                restless.insert(number);
-            }
-            if row.has_notes() {
-                noted.insert(number);
-            }
-        }
-        order.par_sort_by(|a, b| self.by_date(*a, *b));
-        self.articles = self.rows().filter(|(_, row)| row.is_article()).count();
-        (self.order, self.links) = (order, links);
-        (self.restless, self.noted) = (restless, noted);
     }
 
     /// Every row, sorted by folder and then by name.
@@ -359,149 +335,12 @@ impl Catalogue {
         self.by_digest = OnceLock::new();
     }
 
-    /// Takes what is public among these out of the order.
-    fn retire(&mut self, numbers: &BTreeSet<Number>) {
-        self.stirred.extend(numbers);
-        let mut leaving = Vec::new();
-        for number in numbers {
-            let Some(row) = self.row(*number).filter(|row| row.is_public()) else {
-                continue;
-            };
-            leaving.push((*number, Reverse(row.published)));
-            let link = row.link;
-            if let Some(count) = self.links.get_mut(&link) {
-                *count -= 1;
-                if *count == 0 {
-                    self.links.remove(&link);
-                }
-            }
-        }
-        if leaving.len() > 64 {
-            self.order.retain(|number| !numbers.contains(number));
-            return;
-        }
-        for (number, published) in leaving {
-            let date = |other: &Number| self.row(*other).map(|row| Reverse(row.published));
-            let start = self
-                .order
-                .partition_point(|other| date(other) < Some(published));
-            let at = self.order[start..]
-                .iter()
-                .position(|other| *other == number);
-            match at {
-                Some(at) => {
-                    self.order.remove(start + at);
-                }
-                None => self.order.retain(|other| *other != number),
-            }
-        }
-    }
-
     /// What stands in for a file that cannot be understood.
     pub fn stand_in(&mut self, number: Number, article: Option<Article>) {
         match article {
             Some(article) => self.stand_ins.insert(number, article),
             None => self.stand_ins.remove(&number),
         };
-    }
-
-    /// Of the rows in `touched`, those that `public` names are public from now on, and the others are not. `waiting`
-    /// would be if something else were not in the way.
-    pub fn publish(
-        &mut self,
-        touched: &BTreeSet<Number>,
-        public: Vec<Public>,
-        waiting: &BTreeSet<Number>,
-        site: &Site,
-    ) {
-        self.retire(touched);
-        let before: Vec<_> = touched.iter().map(|number| self.aspect(*number)).collect();
-        for number in touched {
-            if let Some(row) = self.rows[*number as usize].as_mut() {
-                row.standing = if waiting.contains(number) {
-                    Standing::Waiting
-                } else {
-                    Standing::Kept
-                };
-                row.facts = Box::default();
-            }
-        }
-        let linked: Vec<(Number, Public, bool, u64)> = public
-            .into_par_iter()
-            .filter_map(|public| {
-                let number = self.number(&public.path)?;
-                let entry = Entry::new(&public, self.article(number)?);
-                let link = row::hash(&crate::link::of(&entry, site));
-                Some((number, public, entry.in_feeds(), link))
-            })
-            .collect();
-        let mut coming = Vec::with_capacity(linked.len());
-        for (number, public, in_feeds, link) in linked {
-            if let Some(row) = self.rows[number as usize].as_mut() {
-                row.publish(&public, in_feeds, link);
-                *self.links.entry(link).or_default() += 1;
-                coming.push(number);
-            }
-        }
-        for number in touched {
-            if self.row(*number).is_some_and(Row::is_restless) {
-                self.restless.insert(*number);
-            } else {
-                self.restless.remove(number);
-            }
-        }
-        let after = touched.iter().map(|number| self.aspect(*number));
-        self.outlook += u64::from(!after.eq(before));
-        self.by_digest = OnceLock::new();
-        self.enter(coming);
-    }
-
-    /// What others see of a file.
-    fn aspect(&self, number: Number) -> Option<(bool, (i64, u32), u64)> {
-        let row = self.row(number)?;
-        Some((row.is_public(), row.published, row.link))
-    }
-
-    /// As long as this is the same, every answer is the same that an article gets when it asks of other files.
-    #[must_use]
-    pub fn outlook(&self) -> u64 {
-        self.outlook
-    }
-
-    fn enter(&mut self, coming: Vec<Number>) {
-        self.stirred.extend(&coming);
-        let by_date = |a: Number, b: Number| self.by_date(a, b);
-        if coming.len() > 64 {
-            let mut order = self.order.clone();
-            order.extend(coming);
-            order.par_sort_by(|a, b| by_date(*a, *b));
-            self.order = order;
-            return;
-        }
-        for number in coming {
-            let at = self
-                .order
-                .partition_point(|other| self.by_date(*other, number).is_lt());
-            self.order.insert(at, number);
-        }
-    }
-
-    /// In which order two public articles stand: newest first, ties by id.
-    #[must_use]
-    pub fn by_date(&self, a: Number, b: Number) -> Ordering {
-        let published = |number| self.row(number).map(|row| Reverse(row.published));
-        published(a)
-            .cmp(&published(b))
-            .then_with(|| self.id(a).cmp(&self.id(b)))
-    }
-
-    /// The numbers of all rows that may be public, or not, or with other words than when this was asked last.
-    pub fn take_stirred(&mut self) -> BTreeSet<Number> {
-        std::mem::take(&mut self.stirred).into_iter().collect()
-    }
-
-    fn id(&self, number: Number) -> Option<String> {
-        self.row(number)?.public().map(|public| public.id)
     }
 
     /// What is to be looked at in each turn.
@@ -582,155 +421,6 @@ impl Catalogue {
     pub fn entry(&self, number: Number) -> Option<Entry> {
         let public = self.row(number)?.public()?;
         Some(Entry::new(&public, self.article(number)?))
-    }
-
-    /// The absolute URL of a public article.
-    #[must_use]
-    pub fn link(&self, number: Number, site: &Site) -> Option<String> {
-        self.entry(number)
-            .map(|entry| crate::link::of(&entry, site))
-    }
-
-    /// The absolute URL of the article whose file is `path`, if it is public.
-    #[must_use]
-    pub fn link_of(&self, path: &str, site: &Site) -> Option<String> {
-        let number = self.number(path)?;
-        self.row(number).filter(|row| row.is_public())?;
-        self.link(number, site)
-    }
-
-    /// What tells that the file at `path` is as it was, if it is one that articles may show.
-    #[must_use]
-    pub fn asset(&self, path: &str) -> Option<Stamp> {
-        let row = self.at(path).filter(|row| row.class == Class::Asset)?;
-        Some(row.stamp)
-    }
-
-    /// Public articles that have one link, each group in the order of dates.
-    #[must_use]
-    pub fn sharing_links(&self) -> Vec<Vec<Number>> {
-        if self.links.len() == self.order.len() {
-            return Vec::new();
-        }
-        let mut groups: BTreeMap<u64, Vec<Number>> = BTreeMap::new();
-        for number in &self.order {
-            let link = self.row(*number).map(|row| row.link).unwrap_or_default();
-            if self.links.get(&link).is_some_and(|count| *count > 1) {
-                groups.entry(link).or_default().push(*number);
-            }
-        }
-        groups.into_values().collect()
-    }
-
-    /// The absolute URL of the article that another one names, as generators let it: by its path from the folder of
-    /// content or from the folder it is in, with or without extension, or by its name alone if only one has it.
-    #[must_use]
-    pub fn find(&self, name: &str, from: &str, site: &Site) -> Option<String> {
-        let name = name
-            .trim()
-            .trim_start_matches("@/")
-            .trim_start_matches("./");
-        let (name, from) = match name.strip_prefix('/') {
-            Some(rooted) => (rooted, ""),
-            None => (name, location::folder(from)),
-        };
-        let wanted = bare(name);
-        let last = location::name(wanted).to_owned();
-        let by_name = self.by_name.get_or_init(|| {
-            let mut names: HashMap<String, Vec<Number>> = HashMap::new();
-            for (number, row) in self.rows().filter(|(_, row)| row.class == Class::Article) {
-                let stem = location::stem(&row.path);
-                let name = location::name(&stem).to_owned();
-                names.entry(name).or_default().push(number);
-            }
-            names
-        });
-        let is_public = |number: &&Number| self.row(**number).is_some_and(Row::is_public);
-        let mut named: Vec<Number> = by_name
-            .get(&last)?
-            .iter()
-            .filter(is_public)
-            .copied()
-            .collect();
-        named.sort_by_key(|number| Reverse(self.row(*number).map(|row| row.published)));
-        let stem = |number: Number| location::stem(self.path(number));
-        let near = [format!("{from}/{wanted}"), wanted.to_owned()];
-        let mut exact = named
-            .iter()
-            .filter(|number| near.iter().any(|near| *near == stem(**number)));
-        let ends = |number: &&Number| {
-            let stem = stem(**number);
-            // Jekyll and Zola name the folders around the content too
-            stem.ends_with(&format!("/{wanted}")) || wanted.ends_with(&format!("/{stem}"))
-        };
-        let mut alike = named.iter().filter(ends);
-        let number = exact
-            .next()
-            .or_else(|| alike.next().filter(|_| alike.next().is_none()))?;
-        self.link(*number, site)
-    }
-
-    fn by_digest(&self) -> &HashMap<u64, Vec<Number>> {
-        self.by_digest.get_or_init(|| {
-            let mut digests: HashMap<u64, Vec<Number>> = HashMap::new();
-            for (number, row) in self.rows().filter(|(_, row)| row.is_public()) {
-                digests.entry(row.digest).or_default().push(number);
-            }
-            digests
-        })
-    }
-}
-
-/// A name of an article without what need not be written: the extension, `index`.
-fn bare(name: &str) -> &str {
-    let extensions = [
-        ".md",
-        ".markdown",
-        ".mdown",
-        ".mkd",
-        ".html",
-        ".htm",
-        ".txt",
-    ];
-    let name = name.trim_end_matches('/');
-    let name = extensions
-        .iter()
-        .find_map(|extension| name.strip_suffix(extension))
-        .unwrap_or(name);
-    let name = name
-        .strip_suffix("/index")
-        .or(name.strip_suffix("/_index"))
-        .unwrap_or(name);
-    name.strip_prefix("_posts/").unwrap_or(name)
-}
-
-/// The catalogue as the ledger sees it in one turn.
-#[derive(Debug)]
-pub struct Touched<'a> {
-    /// All files, as they are now.
-    pub catalogue: &'a Catalogue,
-    /// The rows of which something is new, or may be.
-    pub numbers: &'a BTreeSet<Number>,
-    /// The paths of those, and of files that are gone; `None` if there was no turn before.
-    pub paths: Option<&'a BTreeSet<String>>,
-}
-
-impl Present for Touched<'_> {
-    fn holds(&self, path: &str) -> bool {
-        self.catalogue.at(path).is_some_and(Row::is_article)
-    }
-
-    fn twin(&self, digest: &str, published: Option<Date>) -> Option<String> {
-        self.paths?;
-        let alike = self.catalogue.by_digest().get(&row::hash(digest))?.iter();
-        let untouched = alike.filter(|number| !self.numbers.contains(number));
-        let articles = untouched.filter_map(|number| self.catalogue.article(*number));
-        let twins = articles.filter(|a| a.digest == digest && a.published == published);
-        twins.map(|article| article.path).min()
-    }
-
-    fn touched(&self) -> Option<&BTreeSet<String>> {
-        self.paths
     }
 }
 

@@ -18,12 +18,14 @@ use crate::store::{Disk, Lock, LockError, Ready};
 mod announce;
 mod books;
 mod desk;
+mod fragments;
 mod gate;
 mod meeting;
 mod read;
 mod rendering;
 mod stock;
 mod survey;
+mod wanted;
 
 use books::Books;
 pub use desk::Desk;

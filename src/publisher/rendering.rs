@@ -1,22 +1,19 @@
 //! From a catalogue to documents: fragments, feeds, pages, and the assets that they show.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::anyhow;
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
-use super::desk::{Desk, Shown};
+use super::desk::Desk;
+use super::fragments::{Fragments, Looks, fragments, looks};
+use super::wanted::{feed, wanted};
 use super::{Catalogue, Config, Disk, Edition, Ledger, Manifest, Progress};
-use crate::article::markdown::silenced;
-use crate::catalogue::{Entry, Number, Reading};
+use crate::catalogue::Number;
 use crate::edition::{Body, Document, Kind};
-#[cfg(debug_assertions)]
-use crate::feed::Register;
-use crate::feed::{self, By, Channel, Feed, FeedSpec, Filter, Item, Terms};
-use crate::fragment::{self, Fragment};
-use crate::ledger::{FeedRecord, Minted};
+use crate::feed::{self, Channel, Feed};
+use crate::ledger::FeedRecord;
 use crate::link::PAGES;
 use crate::problem::Problem;
 use crate::render::{self, opml};
@@ -239,67 +236,6 @@ fn pages(catalogue: &Catalogue, site: &Site) -> Vec<(Number, String)> {
     pages.collect()
 }
 
-/// The version of all that a rendering is made of, where it is known without rendering.
-type Looks = HashMap<Number, u64>;
-
-fn looks(
-    shown: &BTreeSet<Number>,
-    stirred: &BTreeSet<Number>,
-    desk: &mut Desk,
-    site: &Site,
-) -> Looks {
-    let Desk {
-        catalogue,
-        shown: known,
-        looks: before,
-        ..
-    } = desk;
-    let anew = |number: &Number| {
-        let row = catalogue.row(*number)?;
-        let before = known.get(&*row.path)?;
-        let is_same = before.version == catalogue.version(*number);
-        let mut asked = before.asked.iter();
-        let holds =
-            is_same && asked.all(|(asked, answer)| asked.answer(catalogue, site) == *answer);
-        holds.then(|| look(before))
-    };
-    // an article that nobody touched asks others what it asked before: if their answers are the same, so is all
-    let (outlook, before) = std::mem::take(before);
-    let is_as_before = outlook == catalogue.outlook();
-    let mut looks = if is_as_before { before } else { Looks::new() };
-    looks.retain(|number, _| shown.contains(number) && !stirred.contains(number));
-    debug_assert!(
-        looks
-            .iter()
-            .all(|(number, look)| anew(number) == Some(*look))
-    );
-    let missing: Vec<Number> = shown
-        .iter()
-        .filter(|number| !looks.contains_key(number))
-        .copied()
-        .collect();
-    let found = missing.par_iter();
-    looks.par_extend(found.filter_map(|number| Some((*number, anew(number)?))));
-    looks
-}
-
-fn look(shown: &Shown) -> u64 {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&shown.version.to_le_bytes());
-    for (_, answer) in &shown.asked {
-        hasher.update(&answer.to_le_bytes());
-    }
-    short(&hasher)
-}
-
-/// The first 64 bits of a hash.
-pub(super) fn short(hasher: &blake3::Hasher) -> u64 {
-    let bytes: [u8; 8] = hasher.finalize().as_bytes()[..8]
-        .try_into()
-        .unwrap_or_default();
-    u64::from_le_bytes(bytes)
-}
-
 impl Rendering {
     fn put(&mut self, document: Document) {
         self.edition
@@ -402,198 +338,6 @@ impl Rendering {
     }
 }
 
-type Fragments = BTreeMap<Number, Arc<Fragment>>;
-
-/// The renderings of these, made where they are not known.
-fn fragments(
-    stale: &BTreeSet<Number>,
-    studio: &Studio<'_>,
-    desk: &mut Desk,
-    site: &Site,
-    looks: &mut Looks,
-    rendering: &mut Rendering,
-) -> Fragments {
-    let catalogue = &desk.catalogue;
-    let mut fragments = Fragments::new();
-    let mut missing = Vec::new();
-    for number in stale {
-        let known = desk.fragments.get(number);
-        match known.filter(|(look, _)| looks.get(number) == Some(look)) {
-            Some((_, fragment)) => {
-                fragments.insert(*number, Arc::clone(fragment));
-            }
-            None => missing.push(*number),
-        }
-    }
-    studio.progress.stage("rendering", missing.len());
-    let rendered: Vec<(Number, Rendered)> = missing
-        .par_iter()
-        .map(|number| {
-            let rendered = one(*number, studio, catalogue, site);
-            studio.progress.step();
-            (*number, rendered)
-        })
-        .collect();
-    for (number, rendered) in rendered {
-        let path = desk.catalogue.row(number).map(|row| row.path.to_string());
-        let path = path.unwrap_or_default();
-        match rendered {
-            Rendered::Whole(made) => {
-                let (fragment, shown, source) = *made;
-                let look = look(&shown);
-                looks.insert(number, look);
-                rendering
-                    .sources
-                    .extend(source.map(|source| (path.clone(), source)));
-                desk.shown.insert(path, shown);
-                let fragment = Arc::new(fragment);
-                desk.fragments.insert(number, (look, Arc::clone(&fragment)));
-                desk.is_restocked = true;
-                fragments.insert(number, fragment);
-            }
-            Rendered::Not(problem) => {
-                looks.remove(&number);
-                desk.shown.remove(&path);
-                desk.unshown.push(path);
-                rendering.notes.push(problem);
-            }
-        }
-    }
-    fragments
-}
-
-enum Rendered {
-    /// With what it is made of, and with its source, if that is its file.
-    Whole(Box<(Fragment, Shown, Option<String>)>),
-    Not(Problem),
-}
-
-fn one(number: Number, studio: &Studio<'_>, catalogue: &Catalogue, site: &Site) -> Rendered {
-    let row = catalogue.row(number);
-    let path = row.map_or("", |row| &row.path);
-    let whole = super::read::whole(studio.config, catalogue, studio.state, number);
-    let entry = whole.and_then(|article| {
-        let public = row?.public()?;
-        Some(Entry::new(&public, article))
-    });
-    let Some(entry) = entry else {
-        let problem = Problem::warning(path, "is there no longer, or is being written");
-        return Rendered::Not(problem.remedy("the next run reads it"));
-    };
-    let wanted = fragment::media_files(&entry.article, catalogue, site);
-    let media = wanted.into_iter().map(|path| {
-        let place = super::read::place(studio.config, catalogue, &path);
-        (path, crate::folder::media(&place))
-    });
-    let media = media.collect();
-    // a fault of ours in one article must not take the others along
-    match silenced(|| fragment::render(&entry, catalogue, site, &media)) {
-        Ok(fragment) => {
-            let asked = fragment
-                .asked
-                .iter()
-                .map(|asked| (asked.clone(), asked.answer(catalogue, site)));
-            let notes = if fragment.problems.is_empty() {
-                String::new()
-            } else {
-                serde_json::to_string(&fragment.problems).unwrap_or_default()
-            };
-            let shown = Shown {
-                version: catalogue.version(number),
-                asked: asked.collect(),
-                assets: fragment.assets.clone(),
-                notes,
-                page: None,
-                is_new: true,
-            };
-            let is_file = row.is_some_and(|row| row.reading == Reading::Whole);
-            let source = is_file.then_some(entry.article.body.file);
-            Rendered::Whole(Box::new((fragment, shown, source)))
-        }
-        Err(cause) => Rendered::Not(super::read::fault(path, &cause)),
-    }
-}
-
-/// A feed that there is to be, with the entries that it may show.
-struct Wanted {
-    spec: FeedSpec,
-    selected: Vec<Number>,
-    /// The term that it is of.
-    of: Option<String>,
-}
-
-impl Wanted {
-    /// The version of all that its documents are made of, if that is known.
-    fn made_of(&self, channel: &Channel, looks: &Looks, ledger: &Ledger) -> Option<u64> {
-        self.made_of_all(channel, looks, ledger.feed(&self.spec.name)?)
-    }
-
-    fn made_of_all(&self, channel: &Channel, looks: &Looks, record: &FeedRecord) -> Option<u64> {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(format!("{:?}{:?}{channel:?}{record:?}", self.spec, self.of).as_bytes());
-        for number in &self.selected {
-            hasher.update(&looks.get(number)?.to_le_bytes());
-        }
-        Some(short(&hasher))
-    }
-}
-
-/// The feeds of the configuration, and one of each term by which articles are sorted.
-fn wanted(config: &Config, desk: &Desk, ledger: &Ledger, now: DateTime<Utc>) -> Vec<Wanted> {
-    let site = &config.site;
-    let Desk {
-        catalogue,
-        register,
-        ..
-    } = desk;
-    let mut wanted: Vec<Wanted> = config
-        .specs
-        .iter()
-        .map(|spec| Wanted {
-            spec: spec.clone(),
-            selected: feed::select(catalogue, spec, site, now),
-            of: None,
-        })
-        .collect();
-    let Some(main) = config.specs.first() else {
-        return wanted;
-    };
-    // what was kept is what would be made anew: each test that builds twice shows it
-    #[cfg(debug_assertions)]
-    {
-        let mut anew = Register::default();
-        anew.update(&config.by, catalogue, &BTreeSet::new(), site);
-        for by in &config.by {
-            assert_eq!(register.topics(*by, ledger), anew.topics(*by, ledger));
-        }
-    }
-    for by in &config.by {
-        for topic in register.topics(*by, ledger) {
-            let section = catalogue
-                .sections
-                .get(&topic.term)
-                .filter(|_| *by == By::Section);
-            let name = section.and_then(|section| section.title.as_deref());
-            let spec = FeedSpec {
-                title: format!("{}: {}", site.title, name.unwrap_or(&topic.term)),
-                description: section.and_then(|section| section.description.clone()),
-                filter: Filter {
-                    terms: vec![(*by, Terms::one(&topic.term))],
-                    ..Filter::default()
-                },
-                name: topic.name,
-                ..main.clone()
-            };
-            wanted.push(Wanted {
-                selected: feed::newest(topic.entries.iter().copied(), catalogue, &spec, now),
-                of: Some(topic.term),
-                spec,
-            });
-        }
-    }
-    wanted
-}
-
 /// The site with its icon's URL, if the icon is a file of the folder.
 fn with_icon(config: &Config, catalogue: &Catalogue) -> Site {
     let mut site = config.site.clone();
@@ -605,88 +349,6 @@ fn with_icon(config: &Config, catalogue: &Catalogue) -> Site {
         site.icon = Some(site.url(&format!("{PAGES}{icon}")));
     }
     site
-}
-
-/// The feed with its id and its date: a date that moves only when what the feed shows does.
-/// Its record is given if it is new or changed.
-fn feed(
-    wanted: &Wanted,
-    channel: &Channel,
-    fragments: &Fragments,
-    site: &Site,
-    ledger: &Ledger,
-    now: DateTime<Utc>,
-) -> (Feed, Option<FeedRecord>) {
-    let spec = &wanted.spec;
-    let shown = wanted
-        .selected
-        .iter()
-        .filter_map(|index| fragments.get(index));
-    let mut items: Vec<Item> = shown
-        .map(|fragment| fragment.item.in_feed_of(&channel.language, &site.language))
-        .collect();
-    items.truncate(feed::fit(&items, spec.max_bytes));
-    let digest = Feed::digest(channel, &items, spec.content);
-    let before = ledger.feed(&spec.name);
-    let record = FeedRecord {
-        of: wanted.of.clone(),
-        ..feed_record(spec, digest, before, site, ledger, now)
-    };
-    let feed = Feed {
-        spec: spec.clone(),
-        id: record.id.clone(),
-        changed: record.changed,
-        channel: channel.clone(),
-        items,
-    };
-    (feed, Some(record).filter(|record| before != Some(record)))
-}
-
-fn feed_record(
-    spec: &FeedSpec,
-    digest: String,
-    before: Option<&FeedRecord>,
-    site: &Site,
-    ledger: &Ledger,
-    now: DateTime<Utc>,
-) -> FeedRecord {
-    let kept = before.filter(|before| before.minted != Minted::Provisional || !site.is_public());
-    let (id, minted) = kept.map_or_else(
-        || {
-            let id = format!(
-                "tag:{},{}:{}",
-                site.host(),
-                now.format("%Y-%m-%d"),
-                site.tag_path(&spec.route(Kind::Atom))
-            );
-            let id = crate::ledger::numbered(id, &|id| ledger.knows(id));
-            (
-                id,
-                if site.is_public() {
-                    Minted::Final
-                } else {
-                    Minted::Provisional
-                },
-            )
-        },
-        |before| (before.id.clone(), before.minted),
-    );
-    // readers know nothing of parts of a second
-    let now = now.trunc_subsecs(0);
-    let changed = match before {
-        Some(before) if before.digest == digest => before.changed,
-        // a clock that went back must not take the date with it
-        Some(before) => now.max(before.changed + chrono::TimeDelta::seconds(1)),
-        None => now,
-    };
-    FeedRecord {
-        feed: spec.name.clone(),
-        of: None,
-        id,
-        minted,
-        changed,
-        digest,
-    }
 }
 
 /// The old addresses of articles, as far as they are below the base URL and nothing else is there.

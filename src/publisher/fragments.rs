@@ -1,0 +1,188 @@
+//! Renderings of articles, and of what each was made: one is made anew where that is another thing than it was.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::Catalogue;
+use super::desk::{Desk, Shown};
+use super::rendering::{Rendering, Studio};
+use crate::article::markdown::silenced;
+use crate::catalogue::{Entry, Number, Reading};
+use crate::fragment::{self, Fragment};
+use crate::problem::Problem;
+use crate::site::Site;
+
+/// The version of all that a rendering is made of, where it is known without rendering.
+pub(super) type Looks = HashMap<Number, u64>;
+
+pub(super) fn looks(
+    shown: &BTreeSet<Number>,
+    stirred: &BTreeSet<Number>,
+    desk: &mut Desk,
+    site: &Site,
+) -> Looks {
+    let Desk {
+        catalogue,
+        shown: known,
+        looks: before,
+        ..
+    } = desk;
+    let anew = |number: &Number| {
+        let row = catalogue.row(*number)?;
+        let before = known.get(&*row.path)?;
+        let is_same = before.version == catalogue.version(*number);
+        let mut asked = before.asked.iter();
+        let holds =
+            is_same && asked.all(|(asked, answer)| asked.answer(catalogue, site) == *answer);
+        holds.then(|| look(before))
+    };
+    // an article that nobody touched asks others what it asked before: if their answers are the same, so is all
+    let (outlook, before) = std::mem::take(before);
+    let is_as_before = outlook == catalogue.outlook();
+    let mut looks = if is_as_before { before } else { Looks::new() };
+    looks.retain(|number, _| shown.contains(number) && !stirred.contains(number));
+    debug_assert!(
+        looks
+            .iter()
+            .all(|(number, look)| anew(number) == Some(*look))
+    );
+    let missing: Vec<Number> = shown
+        .iter()
+        .filter(|number| !looks.contains_key(number))
+        .copied()
+        .collect();
+    let found = missing.par_iter();
+    looks.par_extend(found.filter_map(|number| Some((*number, anew(number)?))));
+    looks
+}
+
+fn look(shown: &Shown) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&shown.version.to_le_bytes());
+    for (_, answer) in &shown.asked {
+        hasher.update(&answer.to_le_bytes());
+    }
+    short(&hasher)
+}
+
+/// The first 64 bits of a hash.
+pub(super) fn short(hasher: &blake3::Hasher) -> u64 {
+    let bytes: [u8; 8] = hasher.finalize().as_bytes()[..8]
+        .try_into()
+        .unwrap_or_default();
+    u64::from_le_bytes(bytes)
+}
+
+pub(super) type Fragments = BTreeMap<Number, Arc<Fragment>>;
+
+/// The renderings of these, made where they are not known.
+pub(super) fn fragments(
+    stale: &BTreeSet<Number>,
+    studio: &Studio<'_>,
+    desk: &mut Desk,
+    site: &Site,
+    looks: &mut Looks,
+    rendering: &mut Rendering,
+) -> Fragments {
+    let catalogue = &desk.catalogue;
+    let mut fragments = Fragments::new();
+    let mut missing = Vec::new();
+    for number in stale {
+        let known = desk.fragments.get(number);
+        match known.filter(|(look, _)| looks.get(number) == Some(look)) {
+            Some((_, fragment)) => {
+                fragments.insert(*number, Arc::clone(fragment));
+            }
+            None => missing.push(*number),
+        }
+    }
+    studio.progress.stage("rendering", missing.len());
+    let rendered: Vec<(Number, Rendered)> = missing
+        .par_iter()
+        .map(|number| {
+            let rendered = one(*number, studio, catalogue, site);
+            studio.progress.step();
+            (*number, rendered)
+        })
+        .collect();
+    for (number, rendered) in rendered {
+        let path = desk.catalogue.row(number).map(|row| row.path.to_string());
+        let path = path.unwrap_or_default();
+        match rendered {
+            Rendered::Whole(made) => {
+                let (fragment, shown, source) = *made;
+                let look = look(&shown);
+                looks.insert(number, look);
+                rendering
+                    .sources
+                    .extend(source.map(|source| (path.clone(), source)));
+                desk.shown.insert(path, shown);
+                let fragment = Arc::new(fragment);
+                desk.fragments.insert(number, (look, Arc::clone(&fragment)));
+                desk.is_restocked = true;
+                fragments.insert(number, fragment);
+            }
+            Rendered::Not(problem) => {
+                looks.remove(&number);
+                desk.shown.remove(&path);
+                desk.unshown.push(path);
+                rendering.notes.push(problem);
+            }
+        }
+    }
+    fragments
+}
+
+enum Rendered {
+    /// With what it is made of, and with its source, if that is its file.
+    Whole(Box<(Fragment, Shown, Option<String>)>),
+    Not(Problem),
+}
+
+fn one(number: Number, studio: &Studio<'_>, catalogue: &Catalogue, site: &Site) -> Rendered {
+    let row = catalogue.row(number);
+    let path = row.map_or("", |row| &row.path);
+    let whole = super::read::whole(studio.config, catalogue, studio.state, number);
+    let entry = whole.and_then(|article| {
+        let public = row?.public()?;
+        Some(Entry::new(&public, article))
+    });
+    let Some(entry) = entry else {
+        let problem = Problem::warning(path, "is there no longer, or is being written");
+        return Rendered::Not(problem.remedy("the next run reads it"));
+    };
+    let wanted = fragment::media_files(&entry.article, catalogue, site);
+    let media = wanted.into_iter().map(|path| {
+        let place = super::read::place(studio.config, catalogue, &path);
+        (path, crate::folder::media(&place))
+    });
+    let media = media.collect();
+    // a fault of ours in one article must not take the others along
+    match silenced(|| fragment::render(&entry, catalogue, site, &media)) {
+        Ok(fragment) => {
+            let asked = fragment
+                .asked
+                .iter()
+                .map(|asked| (asked.clone(), asked.answer(catalogue, site)));
+            let notes = if fragment.problems.is_empty() {
+                String::new()
+            } else {
+                serde_json::to_string(&fragment.problems).unwrap_or_default()
+            };
+            let shown = Shown {
+                version: catalogue.version(number),
+                asked: asked.collect(),
+                assets: fragment.assets.clone(),
+                notes,
+                page: None,
+                is_new: true,
+            };
+            let is_file = row.is_some_and(|row| row.reading == Reading::Whole);
+            let source = is_file.then_some(entry.article.body.file);
+            Rendered::Whole(Box::new((fragment, shown, source)))
+        }
+        Err(cause) => Rendered::Not(super::read::fault(path, &cause)),
+    }
+}

@@ -1,0 +1,396 @@
+//! How a publication happens, as if the power will fail at any moment.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use rayon::prelude::*;
+
+use super::durable::{self, Dated, MANY};
+use super::ready::{Lies, Ready, Step};
+use super::{Disk, Encode, MANIFEST, PENDING, Publication, with_suffix};
+use crate::edition::encode::{self, Coding, Effort, Encoded};
+use crate::edition::{self, Body, Manifest, Published, etag};
+use crate::problem::Problem;
+
+impl Disk {
+    /// Makes what is ready what is published.
+    ///
+    /// # Errors
+    /// If the disk refuses; every document is then wholly the old or wholly the new one, and the old manifest stays.
+    pub fn publish(
+        &self,
+        ready: &mut Ready<'_>,
+        previous: Option<&Manifest>,
+        encode: Encode<'_>,
+    ) -> Result<Publication> {
+        fs::create_dir_all(&self.feeds)
+            .with_context(|| format!("cannot make `{}`", self.feeds.display()))?;
+        let claims = self.claims(previous);
+        self.sweep(&claims);
+        let mut routes = claims.keys();
+        let leaves = routes.any(|route| !ready.manifest.documents.contains_key(route));
+        let is_noted = leaves || ready.changed().next().is_some();
+        if is_noted {
+            self.note_pending(&ready.manifest, &claims)?;
+        }
+        for step in ready
+            .steps
+            .iter()
+            .filter(|step| step.lies == Lies::Misdated)
+        {
+            // nobody is harmed if the date cannot be set: the manifest has the true one
+            let mtime = step.published.last_modified.into();
+            let _ = fs::File::options()
+                .append(true)
+                .open(&step.place)
+                .and_then(|file| file.set_modified(mtime));
+        }
+        let put = || self.put_documents(&ready.steps, previous);
+        let (mut done, encoded) = match encode {
+            Encode::Beside(codings) => {
+                let (done, encoded) = durable::beside(put, || ready.encode(codings));
+                (done?, encoded?)
+            }
+            Encode::After(codings) => (put()?, encode::aside(|| ready.encode(codings))?),
+        };
+        for (step, encoded) in ready.steps.iter_mut().zip(encoded) {
+            step.encoded = encoded;
+        }
+        let completed = ready.steps.par_iter().map(|step| self.complete(step));
+        let completed: Vec<Completion<'_>> = completed.collect::<Result<_>>()?;
+        let mut missing = Vec::new();
+        for (step, completion) in ready.steps.iter().zip(completed) {
+            missing.extend(completion.missing);
+            if let Some(published) = ready.manifest.documents.get_mut(&step.document.route) {
+                published.encodings = completion.encodings;
+            }
+        }
+        if !missing.is_empty() && !is_noted {
+            self.note_pending(&ready.manifest, &claims)?;
+        }
+        durable::put_all(&missing).with_context(|| {
+            format!(
+                "cannot write beside documents in `{}`",
+                self.feeds.display()
+            )
+        })?;
+        self.put_manifest(&ready.manifest, previous)?;
+        self.delete(&ready.manifest, &claims, &mut done)?;
+        ready.durable = true;
+        Ok(done)
+    }
+
+    /// Puts better encodings beside a document that is published, if it still has the bytes that `hash` names.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn improve(&self, route: &str, published: &Published, encoded: &[Encoded]) -> Result<()> {
+        let place = self.place(route)?;
+        let failed = || format!("cannot write beside `{}`", place.display());
+        if edition::hash(&fs::read(&place)?) != published.hash {
+            return Ok(());
+        }
+        for one in encoded.iter().filter(|one| {
+            published
+                .encodings
+                .iter()
+                .any(|name| name == one.coding.name())
+        }) {
+            let sibling = with_suffix(&place, one.coding.extension());
+            durable::put_dated(&sibling, &one.bytes, published.last_modified)
+                .with_context(failed)?;
+        }
+        durable::sync_folder(place.parent().unwrap_or(&self.feeds)).with_context(failed)
+    }
+
+    /// Everything that we put there, or were about to: route → hashes that are ours.
+    fn claims(&self, previous: Option<&Manifest>) -> BTreeMap<String, Vec<String>> {
+        let pending = fs::read(self.state.join(PENDING)).ok();
+        let mut claims: BTreeMap<String, Vec<String>> = pending
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .unwrap_or_default();
+        for (route, published) in previous.iter().flat_map(|manifest| &manifest.documents) {
+            claims
+                .entry(route.clone())
+                .or_default()
+                .push(published.hash.clone());
+        }
+        claims
+    }
+
+    /// Takes away the temporary files of runs that died. Nobody else writes here: we hold the lock.
+    pub(super) fn sweep(&self, claims: &BTreeMap<String, Vec<String>>) {
+        let beside = self
+            .state
+            .parent()
+            .filter(|home| !home.as_os_str().is_empty());
+        let beside = beside.unwrap_or(Path::new(".")).to_path_buf();
+        let mut folders = BTreeSet::from([
+            self.feeds.clone(),
+            self.state.clone(),
+            self.state.join("good"),
+            beside,
+        ]);
+        if self.state.join(PENDING).exists() {
+            let places = claims.keys().map(|route| self.feeds.join(route));
+            folders.extend(places.filter_map(|place| place.parent().map(Path::to_path_buf)));
+        }
+        for entry in folders
+            .iter()
+            .filter_map(|folder| fs::read_dir(folder).ok())
+            .flatten()
+            .flatten()
+        {
+            if entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with(durable::PREFIX)
+            {
+                // what cannot be deleted is hidden, and tried again
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    fn note_pending(
+        &self,
+        manifest: &Manifest,
+        claims: &BTreeMap<String, Vec<String>>,
+    ) -> Result<()> {
+        let mut pending = claims.clone();
+        for (route, published) in &manifest.documents {
+            let hashes = pending.entry(route.clone()).or_default();
+            if !hashes.contains(&published.hash) {
+                hashes.push(published.hash.clone());
+            }
+        }
+        let text = serde_json::to_vec(&pending).context("cannot write JSON")?;
+        durable::put(&self.state.join(PENDING), &text)
+            .context("cannot note what is about to be published")
+    }
+
+    fn put_documents(
+        &self,
+        steps: &[Step<'_>],
+        previous: Option<&Manifest>,
+    ) -> Result<Publication> {
+        let mut done = Publication::default();
+        let steps: Vec<&Step<'_>> = steps
+            .iter()
+            .filter(|step| step.lies == Lies::Differently)
+            .collect();
+        let many = steps.len() > MANY;
+        let mut grown = BTreeSet::new();
+        for step in &steps {
+            let route = &step.document.route;
+            if previous.is_none_or(|manifest| !manifest.documents.contains_key(route)) {
+                done.problems.extend(self.set_aside(step)?);
+            }
+            let folder = step.place.parent().unwrap_or(&self.feeds);
+            grown.extend(durable::make_folders(&self.feeds, folder).with_context(|| failed(step))?);
+        }
+        let write = |step: &&Step<'_>| self.write_beside(step).with_context(|| failed(step));
+        let ready = durable::stage(&steps, &self.feeds, write)?;
+        let mut folders = grown;
+        for (temporary, step) in ready.into_iter().zip(&steps) {
+            put_in_place(temporary, step)?;
+            folders.insert(step.place.parent().unwrap_or(&self.feeds).to_owned());
+            done.written.push(step.document.route.clone());
+        }
+        if many {
+            durable::sync_file_system(&self.feeds)?;
+        } else {
+            for folder in folders {
+                durable::sync_folder(&folder)?;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Finds out which encodings and tags are missing beside a document, and takes away those that are not wanted any longer.
+    fn complete<'s>(&self, step: &'s Step<'_>) -> Result<Completion<'s>> {
+        let mut found = Completion::default();
+        if !step.published.kind.has_siblings() {
+            return Ok(found);
+        }
+        let known = |coding: &Coding| {
+            let mut names = step.published.encodings.iter();
+            names.any(|name| name == coding.name())
+        };
+        let Body::Memory(bytes) = &step.document.body else {
+            if step.is_kept() {
+                found.encodings.clone_from(&step.published.encodings);
+            }
+            return Ok(found);
+        };
+        let failed = || format!("cannot write beside `{}`", step.place.display());
+        if Coding::SIBLINGS
+            .iter()
+            .any(|coding| known(coding) && !self.compress.contains(coding))
+        {
+            // what is wanted of them is put again
+            unlink_siblings(&step.place)?;
+        }
+        let mtime = step.published.last_modified;
+        let tag = etag(&step.document.route, &step.published.hash).into_bytes();
+        let mut put = |suffix: &str, bytes: Cow<'s, [u8]>| {
+            let path = with_suffix(&step.place, suffix);
+            found.missing.push(Dated { path, bytes, mtime });
+        };
+        let is_old = |suffix: &str| {
+            step.lies == Lies::Differently || !with_suffix(&step.place, suffix).exists()
+        };
+        for coding in &self.compress {
+            let extension = coding.extension();
+            if is_old(extension) || !known(coding) {
+                let made = step.encoded.iter().find(|made| made.coding == *coding);
+                let encoded: Cow<'s, [u8]> = match made {
+                    Some(made) => (&*made.bytes).into(),
+                    None => encode::encode(*coding, Effort::Quick, bytes)
+                        .with_context(failed)?
+                        .to_vec()
+                        .into(),
+                };
+                if encoded.len() >= bytes.len() {
+                    continue;
+                }
+                put(extension, encoded);
+                put(&format!("{extension}.etag"), tag.clone().into());
+            }
+            found.encodings.push(coding.name().to_owned());
+        }
+        if !self.compress.is_empty() && is_old("etag") {
+            put("etag", tag.into());
+        }
+        Ok(found)
+    }
+
+    /// Writes a document beside its place, with its date.
+    fn write_beside(&self, step: &Step<'_>) -> Result<tempfile::NamedTempFile> {
+        let folder = step.place.parent().unwrap_or(&self.feeds);
+        let mut temporary = durable::temporary(folder)?;
+        match &step.document.body {
+            Body::Memory(bytes) => std::io::Write::write_all(&mut temporary, bytes)?,
+            Body::File(source) => {
+                std::io::copy(&mut fs::File::open(source)?, &mut temporary)?;
+            }
+            Body::Kept => {}
+        }
+        temporary
+            .as_file()
+            .set_modified(step.published.last_modified.into())?;
+        Ok(temporary)
+    }
+
+    /// A file in the way that we did not write is kept, where nothing serves it.
+    fn set_aside(&self, step: &Step<'_>) -> Result<Option<Problem>> {
+        let Ok(meta) = fs::symlink_metadata(&step.place) else {
+            return Ok(None);
+        };
+        let route = &step.document.route;
+        if !meta.is_file() {
+            bail!(
+                "`{}` is in the way: it is no file; take it away",
+                step.place.display()
+            );
+        }
+        let copy = self.state.join("replaced").join(route);
+        let bytes = fs::read(&step.place)
+            .with_context(|| format!("cannot read `{}`", step.place.display()))?;
+        durable::put(&copy, &bytes)
+            .with_context(|| format!("cannot write `{}`", copy.display()))?;
+        let what = "was not written by tidings and is replaced";
+        let remedy = format!("what it was is kept as `{}`", copy.display());
+        Ok(Some(
+            Problem::warning(step.place.display().to_string(), what).remedy(remedy),
+        ))
+    }
+
+    fn put_manifest(&self, manifest: &Manifest, previous: Option<&Manifest>) -> Result<()> {
+        if previous == Some(manifest) {
+            return Ok(());
+        }
+        let path = self.feeds.join(MANIFEST);
+        durable::put(&path, &manifest.to_text())
+            .with_context(|| format!("cannot write `{}`", path.display()))
+    }
+
+    /// Deletes what is published no longer: only files that we named, with the bytes that we named.
+    fn delete(
+        &self,
+        manifest: &Manifest,
+        claims: &BTreeMap<String, Vec<String>>,
+        done: &mut Publication,
+    ) -> Result<()> {
+        for (route, hashes) in claims
+            .iter()
+            .filter(|(route, _)| !manifest.documents.contains_key(*route))
+        {
+            let place = self.place(route)?;
+            let Ok(bytes) = fs::read(&place) else {
+                continue;
+            };
+            if !hashes.contains(&edition::hash(&bytes)) {
+                continue;
+            }
+            unlink_siblings(&place)?;
+            fs::remove_file(&place)
+                .with_context(|| format!("cannot delete `{}`", place.display()))?;
+            done.deleted.push(route.clone());
+            let folders = place
+                .ancestors()
+                .skip(1)
+                .take_while(|folder| *folder != self.feeds);
+            for folder in folders {
+                // a folder with something in it stays: somebody else's, or ours of another document
+                if fs::remove_dir(folder).is_err() {
+                    break;
+                }
+            }
+        }
+        match fs::remove_file(self.state.join(PENDING)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).context("cannot tidy the state folder")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn failed(step: &Step<'_>) -> String {
+    format!("cannot write `{}`", step.place.display())
+}
+
+/// What lies, and is to lie, beside a document.
+#[derive(Default)]
+struct Completion<'a> {
+    /// The encodings that there are when all is put that is missing.
+    encodings: Vec<String>,
+    missing: Vec<Dated<'a>>,
+}
+
+/// The siblings go first, the document comes, then the new siblings: no server ever mixes two versions.
+fn put_in_place(temporary: tempfile::TempPath, step: &Step<'_>) -> Result<()> {
+    if step.published.kind.has_siblings() {
+        unlink_siblings(&step.place)?;
+    }
+    durable::rename(temporary, &step.place)
+        .with_context(|| format!("cannot write `{}`", step.place.display()))
+}
+
+fn unlink_siblings(place: &Path) -> Result<()> {
+    for extension in ["gz.etag", "br.etag", "etag", "gz", "br"] {
+        let sibling = with_suffix(place, extension);
+        match fs::remove_file(&sibling) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error)
+                    .with_context(|| format!("cannot delete `{}`", sibling.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
