@@ -195,29 +195,38 @@ impl Crank {
         let window = Arc::clone(&self.window);
         let config = self.config.clone();
         let disk = self.disk();
+        let previous = self.manifest.take();
         let mut manifest = None;
         let mut show = |ready: &Ready<'_>| {
             let before = window.load_full();
             let before = before.as_deref().map(|offer| &*offer.served);
-            // what is offered already needs no other offer
-            let exhibits = ready
-                .steps
-                .iter()
-                .map(|step| offer::ready(step, ready.durable, before, &disk));
-            let served = Served::new(&terms, &ready.manifest, exhibits, before);
+            let exhibit = |step| offer::ready(step, ready.durable, before, &disk);
+            // whoever has no offer yet makes it of what lies on disk
             if let Some(before) = before {
-                let served = served.with_leaves_of(before, &terms);
+                let changed = ready.steps.iter().filter(|step| !step.is_kept());
+                let changed = changed.map(exhibit);
+                let served = previous.as_ref().and_then(|previous| {
+                    before.after(&terms, (previous, &ready.manifest), changed)
+                });
+                let anew = || {
+                    let exhibits = ready.steps.iter().map(exhibit);
+                    Served::new(&terms, &ready.manifest, exhibits, Some(before))
+                        .with_leaves_of(before, &terms)
+                };
+                #[cfg(debug_assertions)]
+                assert!(served.as_ref().is_none_or(|it| it.is_like(&anew())));
+                let served = served.unwrap_or_else(anew);
                 window.store(Some(Arc::new(offer::offer(served, &config))));
             }
             manifest = Some(ready.manifest.clone());
         };
         let outcome =
             Publisher::new(&self.config, &Silent).turn_at(&mut self.desk, &order, &mut show);
+        self.manifest = manifest.or(previous);
         match outcome {
             Ok(turn) => {
                 self.trouble = None;
                 self.next = turn.next;
-                self.manifest = manifest.or(self.manifest.take());
                 self.stamp = self.disk().stamp();
                 self.load_again();
                 self.report(&turn, now, clock() - began);

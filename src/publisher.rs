@@ -160,8 +160,8 @@ impl<'a> Publisher<'a> {
     ) -> Result<Turn, Halt> {
         let config = self.config;
         let _lock = self.lock(order)?;
-        let state = State::load(&config.state());
         desk.open(config);
+        let state = desk.take_state(config);
         let look = read::look(config, desk, &state, order, self.progress)?;
         if desk.is_quiet(config, &look, order.now) {
             if desk.stays && desk.ledger.is_none() {
@@ -169,7 +169,9 @@ impl<'a> Publisher<'a> {
                 Books::open(config, desk, state.clone())?.put_back(desk);
                 desk.fetch_stock(config);
             }
-            return Ok(desk.rest(config, &state, order));
+            let turn = desk.rest(config, &state, order);
+            desk.keep_state(config, state);
+            return Ok(turn);
         }
         let outcome = self.work(desk, look, state, order, show);
         if outcome.is_err() || order.dry_run {
@@ -248,6 +250,7 @@ impl<'a> Publisher<'a> {
             &rendering.sources,
             &mut turn,
         )?;
+        desk.keep_state(config, std::mem::take(&mut books.state));
         if let Err(error) = desk.close(config, order, &touched, gone, &turn) {
             let what = format!("cannot be kept: {error:#}");
             let problem =

@@ -3,6 +3,7 @@
 //! Built from documents and a manifest alone, so that the last edition can be offered before any article is read.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -46,6 +47,22 @@ pub struct Terms {
     pub fresh: u64,
     /// What the user wants beside the documents.
     pub detours: Detours,
+}
+
+impl Terms {
+    /// Tells any two apart.
+    fn sense(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        format!("{self:?}").hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Tells terms apart of which other headers are made.
+    fn version(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.fresh, self.site.base.as_str()).hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 /// One document with what HTTP must know of it.
@@ -94,6 +111,8 @@ pub struct Served {
     /// The path of the base URL, without the slash in front; empty or ending in `/`.
     prefix: String,
     targets: HashMap<String, Target>,
+    /// Of which terms it was made.
+    terms: u64,
 }
 
 impl Served {
@@ -108,6 +127,7 @@ impl Served {
         let mut served = Self {
             prefix: terms.site.base.path().trim_start_matches('/').to_owned(),
             targets: HashMap::with_capacity(manifest.documents.len() + 16),
+            terms: terms.sense(),
         };
         for (route, url) in &manifest.moved {
             served.insert(route.clone(), moved(url));
@@ -118,11 +138,7 @@ impl Served {
         for exhibit in exhibits {
             let path = path_of(exhibit.route);
             let before = previous.and_then(|previous| previous.resource(&path));
-            let resource = Resource::of(&exhibit, terms, before);
-            served.insert(path, Some(Target::Resource(resource)));
-        }
-        if let Some(list) = served.targets.get(opml::ROUTE).cloned() {
-            served.insert(WELL_KNOWN.to_owned(), Some(list));
+            served.exhibit(&exhibit, terms, before);
         }
         if !served.targets.contains_key(STYLE) {
             let before = previous.and_then(|previous| previous.resource(STYLE));
@@ -130,6 +146,59 @@ impl Served {
             served.insert(STYLE.to_owned(), Some(Target::Resource(style)));
         }
         served
+    }
+
+    /// The same offer with other versions of some of its documents: what nobody touched costs next to nothing. `None` if
+    /// more is another than these, so that the offer is to be made anew: `before` and `now` are the manifests of the two.
+    #[must_use]
+    pub fn after<'a>(
+        &self,
+        terms: &Terms,
+        (before, now): (&Manifest, &Manifest),
+        mut changed: impl Iterator<Item = Exhibit<'a>> + Clone,
+    ) -> Option<Self> {
+        let is_like = self.terms == terms.sense()
+            && (&before.moved, &before.gone) == (&now.moved, &now.gone)
+            && before.documents.len() == now.documents.len();
+        // as many as before, and none that is new: then none is gone
+        let mut routes = changed.clone().map(|exhibit| exhibit.route);
+        if !is_like || !routes.all(|route| before.documents.contains_key(route)) {
+            return None;
+        }
+        let mut served = self.clone();
+        changed.try_for_each(|exhibit| {
+            let before = self.resource(&path_of(exhibit.route))?;
+            served.exhibit(&exhibit, terms, Some(before));
+            Some(())
+        })?;
+        Some(
+            served
+                .with_leaves(&[], terms, None, SystemTime::UNIX_EPOCH)
+                .0,
+        )
+    }
+
+    /// Whether the same is answered everywhere, whatever it is encoded in.
+    #[cfg(debug_assertions)]
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        let is_same = |(path, target): (&String, &Target)| match (target, other.targets.get(path)) {
+            (Target::Resource(one), Some(Target::Resource(other))) => {
+                one.tag == other.tag && one.headers == other.headers
+            }
+            (Target::Moved(one), Some(Target::Moved(other))) => one == other,
+            (Target::Gone, Some(Target::Gone)) => true,
+            _ => false,
+        };
+        self.targets.len() == other.targets.len() && self.targets.iter().all(is_same)
+    }
+
+    fn exhibit(&mut self, exhibit: &Exhibit<'_>, terms: &Terms, before: Option<&Arc<Resource>>) {
+        let target = Target::Resource(Resource::of(exhibit, terms, before));
+        if exhibit.route == opml::ROUTE {
+            self.insert(WELL_KNOWN.to_owned(), Some(target.clone()));
+        }
+        self.insert(path_of(exhibit.route), Some(target));
     }
 
     /// The same offer with the pages that are made of its feeds, first seen at `now`, and the user's own detours.

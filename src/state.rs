@@ -37,6 +37,12 @@ impl State {
             .unwrap_or_default()
     }
 
+    /// Where it stands in the state folder.
+    #[must_use]
+    pub fn file(folder: &Path) -> PathBuf {
+        folder.join(FILE)
+    }
+
     /// Writes the state.
     ///
     /// # Errors

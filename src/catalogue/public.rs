@@ -170,7 +170,7 @@ impl Catalogue {
         std::mem::take(&mut self.stirred).into_iter().collect()
     }
 
-    fn id(&self, number: Number) -> Option<String> {
-        self.row(number)?.public().map(|public| public.id)
+    fn id(&self, number: Number) -> Option<&str> {
+        self.row(number)?.id()
     }
 }

@@ -83,11 +83,12 @@ pub struct Row {
 
 /// What of a [`Public`] is not in its row.
 #[derive(Serialize, Deserialize)]
-struct Facts {
-    id: String,
+struct Facts<'a> {
+    #[serde(borrow)]
+    id: &'a str,
     updated: (i64, u32),
     updated_declared: bool,
-    page: Option<String>,
+    page: Option<&'a str>,
 }
 
 impl Row {
@@ -201,16 +202,34 @@ impl Row {
         if !self.is_public() {
             return None;
         }
-        let facts: Facts = postcard::from_bytes(&self.facts).ok()?;
+        let facts = self.facts()?;
         Some(Public {
             path: self.path.to_string(),
-            id: facts.id,
+            id: facts.id.to_owned(),
             published: instant(self.published),
             updated: instant(facts.updated),
             updated_declared: facts.updated_declared,
-            page: facts.page,
+            page: facts.page.map(str::to_owned),
             is_timely: self.timely,
         })
+    }
+
+    fn facts(&self) -> Option<Facts<'_>> {
+        postcard::from_bytes(&self.facts)
+            .ok()
+            .filter(|_| self.is_public())
+    }
+
+    /// Its id, if it is public.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.facts().map(|facts| facts.id)
+    }
+
+    /// As [`Public::page`], if it is public.
+    #[must_use]
+    pub fn page(&self) -> Option<&str> {
+        self.facts().and_then(|facts| facts.page)
     }
 
     /// The file was read anew: it is as public as it was.
@@ -232,10 +251,10 @@ impl Row {
         self.published = seconds(public.published);
         self.link = link;
         let facts = Facts {
-            id: public.id.clone(),
+            id: &public.id,
             updated: seconds(public.updated),
             updated_declared: public.updated_declared,
-            page: public.page.clone(),
+            page: public.page.as_deref(),
         };
         // strings, numbers and flags: nothing in it can fail to be written
         self.facts = postcard::to_stdvec(&facts).unwrap_or_default().into();

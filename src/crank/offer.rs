@@ -97,28 +97,38 @@ pub(super) fn language_of(folder: &str, site: &Site) -> String {
         .unwrap_or_else(|| site.language.clone())
 }
 
-/// Quick encodings of whatever has none.
+/// Whatever is in memory and lacks an encoding, with all of them: made quickly, or in haste if there is much to do.
 pub(super) fn encoded(served: &Served) -> Vec<(String, Arc<Resource>)> {
-    let bare: Vec<(String, Arc<Resource>)> = served
+    let lacking: Vec<(String, Arc<Resource>)> = served
         .resources()
-        .filter(|(_, resource)| resource.identity().is_some() && !resource.has_encodings())
+        .filter(|(_, resource)| !lacks(resource).is_empty())
         .map(|(path, resource)| (path.to_owned(), Arc::clone(resource)))
         .collect();
+    let effort = Effort::of(lacking.len());
     encode::aside(|| {
-        let bare = bare.into_par_iter();
-        bare.filter_map(|(path, resource)| Some((path, again(&resource, Effort::Quick)?)))
+        let lacking = lacking.into_par_iter();
+        lacking
+            .filter_map(|(path, resource)| {
+                let mut encoded = resource.encodings();
+                let more = encode::all(&lacks(&resource), effort, resource.identity()?);
+                encoded.extend(more.ok().filter(|more| !more.is_empty())?);
+                Some((path, Arc::new(resource.encoded(&encoded))))
+            })
             .collect()
     })
 }
 
-/// The same document in its best encodings.
-pub(super) fn better(resource: &Arc<Resource>) -> Option<Arc<Resource>> {
-    again(resource, Effort::Best)
+/// The encodings that are not there of a document in memory.
+fn lacks(resource: &Resource) -> Vec<Coding> {
+    let codings = Coding::ALL.into_iter();
+    let lacking = codings.filter(|coding| resource.identity().is_some() && !resource.has(*coding));
+    lacking.collect()
 }
 
-fn again(resource: &Resource, effort: Effort) -> Option<Arc<Resource>> {
+/// The same document in its best encodings.
+pub(super) fn better(resource: &Arc<Resource>) -> Option<Arc<Resource>> {
     let bytes = resource.identity()?;
     // what cannot be encoded is served as it is
-    let encoded = encode::all(&Coding::ALL, effort, bytes).ok()?;
+    let encoded = encode::all(&Coding::ALL, Effort::Best, bytes).ok()?;
     Some(Arc::new(resource.encoded(&encoded)))
 }

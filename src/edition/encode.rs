@@ -56,7 +56,20 @@ pub enum Effort {
     Best,
 }
 
+/// More documents at once than these are encoded in haste.
+const MANY: usize = 64;
+
 impl Effort {
+    /// For one of so many documents that are encoded at once.
+    #[must_use]
+    pub fn of(documents: usize) -> Self {
+        if documents > MANY {
+            Self::Hasty
+        } else {
+            Self::Quick
+        }
+    }
+
     /// What gzip, brotli and zstd call it.
     fn levels(self) -> (i32, i32, i32) {
         match self {

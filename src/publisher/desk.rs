@@ -96,6 +96,8 @@ pub struct Desk {
     pub(super) manifest: Option<(ManifestStamp, Manifest)>,
     /// What the manifest was when the last turn ended.
     pub(super) manifest_stamp: Option<ManifestStamp>,
+    /// What stands in the state folder, and what its file was then.
+    pub(super) state: Option<(Stamp, State)>,
     /// What the file of the ledger was when it was last read or written.
     pub(super) ledger_stamp: Option<Stamp>,
     /// Renderings, by the paths of their articles.
@@ -222,6 +224,20 @@ impl Desk {
         self.next = head.next;
         self.problems = head.problems;
         self.may_rest = head.may_rest;
+    }
+
+    /// What the last turn remembered, read only if another process wrote it since.
+    pub(super) fn take_state(&mut self, config: &Config) -> State {
+        let stamp = crate::folder::stamp_of(&State::file(&config.state()));
+        let known = self.state.take();
+        let known = known.filter(|(known, _)| Some(*known) == stamp);
+        known.map_or_else(|| State::load(&config.state()), |(_, state)| state)
+    }
+
+    /// Keeps what stands in the state folder now.
+    pub(super) fn keep_state(&mut self, config: &Config, state: State) {
+        let stamp = crate::folder::stamp_of(&State::file(&config.state()));
+        self.state = stamp.map(|stamp| (stamp, state));
     }
 
     /// Takes over what later runs appended.

@@ -1,6 +1,6 @@
 //! From a catalogue to documents: fragments, feeds, pages, and the assets that they show.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use anyhow::anyhow;
 use chrono::{DateTime, Utc};
@@ -132,18 +132,24 @@ pub(super) fn render(studio: &Studio<'_>, desk: &mut Desk) -> anyhow::Result<Ren
         kept.push(documents);
     }
     let frame = Frame::new(site, &channels[..config.specs.len()]);
-    let mut kept_pages = BTreeMap::new();
-    for (number, page) in &pages {
-        let path = desk.catalogue.row(*number).map_or("", |row| &row.path);
-        let before = desk.shown.get(path).and_then(|shown| shown.page);
+    let known = &*desk;
+    let kept_page = |(number, page): &(Number, String)| {
+        let path = known.catalogue.row(*number).map_or("", |row| &row.path);
+        let before = known.shown.get(path).and_then(|shown| shown.page);
         let made_of = looks.get(number).map(|look| look ^ frame.version);
         let is_same = before.is_some() && made_of == before;
-        match is_same.then(|| studio.kept(&page::route(page))).flatten() {
+        let kept = is_same.then(|| studio.kept(&page::route(page)));
+        (*number, kept.flatten())
+    };
+    let looked: Vec<(Number, Option<Document>)> = pages.par_iter().map(kept_page).collect();
+    let mut kept_pages = BTreeMap::new();
+    for (number, document) in looked {
+        match document {
             Some(document) => {
-                kept_pages.insert(*number, document);
+                kept_pages.insert(number, document);
             }
             None => {
-                stale.insert(*number);
+                stale.insert(number);
             }
         }
     }
@@ -202,7 +208,7 @@ pub(super) fn render(studio: &Studio<'_>, desk: &mut Desk) -> anyhow::Result<Ren
         rendering.assets(studio, desk);
     }
     rendering.edition.moved = moved(&desk.catalogue, site, &rendering.edition);
-    let paths: BTreeSet<&str> = rendering
+    let paths: HashSet<&str> = rendering
         .shown
         .iter()
         .filter_map(|number| Some(&*desk.catalogue.row(*number)?.path))
@@ -230,8 +236,8 @@ fn pages(catalogue: &Catalogue, site: &Site) -> Vec<(Number, String)> {
     }
     let order = catalogue.order().par_iter();
     let pages = order.filter_map(|number| {
-        let page = catalogue.row(*number)?.public()?.page?;
-        Some((*number, page))
+        let page = catalogue.row(*number)?.page()?;
+        Some((*number, page.to_owned()))
     });
     pages.collect()
 }

@@ -30,6 +30,8 @@ pub struct Resource {
     pub is_leaf: bool,
     /// Its bytes.
     pub content: Content,
+    /// Of which terms its headers were made.
+    terms: u64,
 }
 
 /// The bytes of a document.
@@ -89,27 +91,22 @@ impl Resource {
             published,
             body,
         } = exhibit;
+        // most are what they were: then their headers are not even written
+        let same = before.filter(|before| before.is_of(route, published, terms));
+        let same = same.filter(|before| match (body, &before.content) {
+            (Exhibited::Shelf(mtime), Content::Shelf(blob)) => blob.mtime == *mtime,
+            (Exhibited::Memory(_, encoded), Content::Memory(_)) => {
+                encoded.is_empty() || before.has_encodings()
+            }
+            _ => false,
+        });
+        if let Some(same) = same {
+            return Arc::clone(same);
+        }
         let fresh = Self::bare(route, published, terms);
         let variants = match body {
-            Exhibited::Shelf(mtime) => {
-                let same = before
-                    .filter(|before| before.is_version(&fresh))
-                    .filter(|before| matches!(&before.content, Content::Shelf(blob) if blob.mtime == *mtime));
-                return same
-                    .cloned()
-                    .unwrap_or_else(|| fresh.on_shelf(published, *mtime));
-            }
-            Exhibited::Memory(bytes, encoded) => {
-                let known = before
-                    .filter(|before| before.is_version(&fresh))
-                    .filter(|before| encoded.is_empty() || before.has_encodings());
-                if let Some(known) =
-                    known.filter(|known| matches!(known.content, Content::Memory(_)))
-                {
-                    return Arc::clone(known);
-                }
-                fresh.variants(bytes.clone(), encoded)
-            }
+            Exhibited::Shelf(mtime) => return fresh.on_shelf(published, *mtime),
+            Exhibited::Memory(bytes, encoded) => fresh.variants(bytes.clone(), encoded),
         };
         Arc::new(Self {
             content: Content::Memory(variants),
@@ -157,13 +154,13 @@ impl Resource {
             },
             ..nothing(Kind::Page)
         };
+        if let Some(same) = same.filter(|same| same.is_of(&leaf.path, &published, terms)) {
+            return Arc::clone(same);
+        }
         let fresh = Self {
             is_leaf: true,
             ..Self::bare(&leaf.path, &published, terms)
         };
-        if let Some(same) = same.filter(|same| same.is_version(&fresh)) {
-            return Arc::clone(same);
-        }
         let variants = fresh.variants(leaf.html.clone(), &[]);
         Arc::new(Self {
             content: Content::Memory(variants),
@@ -207,6 +204,15 @@ impl Resource {
         encoded.collect()
     }
 
+    /// Whether it is known in this encoding.
+    #[must_use]
+    pub fn has(&self, coding: Coding) -> bool {
+        match &self.content {
+            Content::Memory(variants) => variants.iter().any(|one| one.coding == Some(coding)),
+            Content::Shelf(_) => false,
+        }
+    }
+
     /// Whether it is known in more than its own bytes.
     #[must_use]
     pub fn has_encodings(&self) -> bool {
@@ -219,10 +225,13 @@ impl Resource {
         self.kind == Kind::Asset
     }
 
-    fn is_version(&self, other: &Self) -> bool {
-        self.tag == other.tag
-            && self.last_modified == other.last_modified
-            && self.headers == other.headers
+    /// Whether it is this document in this version: its headers are a function of these.
+    fn is_of(&self, route: &str, published: &Published, terms: &Terms) -> bool {
+        self.kind == published.kind
+            && self.route == route
+            && self.terms == terms.version()
+            && self.last_modified == SystemTime::from(published.last_modified)
+            && self.tag == edition::tag(route, &published.hash)
     }
 
     /// All but the content.
@@ -282,6 +291,7 @@ impl Resource {
             preview: preview_of(route, kind),
             is_leaf: false,
             content: Content::Memory(Vec::new()),
+            terms: terms.version(),
         }
     }
 

@@ -15,6 +15,9 @@ use crate::edition::encode::{self, Coding, Effort, Encoded};
 use crate::edition::{self, Body, Manifest, Published, etag};
 use crate::problem::Problem;
 
+/// Documents that are ours: their routes, with the hashes of the bytes that we put there or were about to.
+pub(super) type Claims = BTreeMap<String, Vec<String>>;
+
 impl Disk {
     /// Makes what is ready what is published.
     ///
@@ -28,13 +31,12 @@ impl Disk {
     ) -> Result<Publication> {
         fs::create_dir_all(&self.feeds)
             .with_context(|| format!("cannot make `{}`", self.feeds.display()))?;
-        let claims = self.claims(previous);
-        self.sweep(&claims);
-        let mut routes = claims.keys();
-        let leaves = routes.any(|route| !ready.manifest.documents.contains_key(route));
-        let is_noted = leaves || ready.changed().next().is_some();
+        let pending = self.pending();
+        self.sweep(&pending);
+        let leaving = leaving(&pending, previous, &ready.manifest);
+        let is_noted = !leaving.is_empty() || ready.changed().next().is_some();
         if is_noted {
-            self.note_pending(&ready.manifest, &claims)?;
+            self.note(&pending, &leaving, ready.changed())?;
         }
         for step in ready
             .steps
@@ -69,7 +71,7 @@ impl Disk {
             }
         }
         if !missing.is_empty() && !is_noted {
-            self.note_pending(&ready.manifest, &claims)?;
+            self.note(&pending, &leaving, ready.steps.iter())?;
         }
         durable::put_all(&missing).with_context(|| {
             format!(
@@ -78,7 +80,7 @@ impl Disk {
             )
         })?;
         self.put_manifest(&ready.manifest, previous)?;
-        self.delete(&ready.manifest, &claims, &mut done)?;
+        self.delete(&leaving, &mut done)?;
         ready.durable = true;
         Ok(done)
     }
@@ -106,23 +108,16 @@ impl Disk {
         durable::sync_folder(place.parent().unwrap_or(&self.feeds)).with_context(failed)
     }
 
-    /// Everything that we put there, or were about to: route → hashes that are ours.
-    fn claims(&self, previous: Option<&Manifest>) -> BTreeMap<String, Vec<String>> {
+    /// What a run that died was about to put, or to delete.
+    fn pending(&self) -> Claims {
         let pending = fs::read(self.state.join(PENDING)).ok();
-        let mut claims: BTreeMap<String, Vec<String>> = pending
+        pending
             .and_then(|text| serde_json::from_slice(&text).ok())
-            .unwrap_or_default();
-        for (route, published) in previous.iter().flat_map(|manifest| &manifest.documents) {
-            claims
-                .entry(route.clone())
-                .or_default()
-                .push(published.hash.clone());
-        }
-        claims
+            .unwrap_or_default()
     }
 
     /// Takes away the temporary files of runs that died. Nobody else writes here: we hold the lock.
-    pub(super) fn sweep(&self, claims: &BTreeMap<String, Vec<String>>) {
+    pub(super) fn sweep(&self, pending: &Claims) {
         let beside = self
             .state
             .parent()
@@ -134,10 +129,8 @@ impl Disk {
             self.state.join("good"),
             beside,
         ]);
-        if self.state.join(PENDING).exists() {
-            let places = claims.keys().map(|route| self.feeds.join(route));
-            folders.extend(places.filter_map(|place| place.parent().map(Path::to_path_buf)));
-        }
+        let places = pending.keys().map(|route| self.feeds.join(route));
+        folders.extend(places.filter_map(|place| place.parent().map(Path::to_path_buf)));
         for entry in folders
             .iter()
             .filter_map(|folder| fs::read_dir(folder).ok())
@@ -155,16 +148,22 @@ impl Disk {
         }
     }
 
-    fn note_pending(
+    /// Notes what is about to be put and to be deleted, beside what was noted before and never done.
+    fn note<'s>(
         &self,
-        manifest: &Manifest,
-        claims: &BTreeMap<String, Vec<String>>,
+        pending: &Claims,
+        leaving: &Claims,
+        coming: impl Iterator<Item = &'s Step<'s>>,
     ) -> Result<()> {
-        let mut pending = claims.clone();
-        for (route, published) in &manifest.documents {
+        let mut pending = pending.clone();
+        let coming = coming.map(|step| (&step.document.route, &step.published.hash));
+        let leaving = leaving
+            .iter()
+            .flat_map(|(route, hashes)| hashes.iter().map(move |hash| (route, hash)));
+        for (route, hash) in leaving.chain(coming) {
             let hashes = pending.entry(route.clone()).or_default();
-            if !hashes.contains(&published.hash) {
-                hashes.push(published.hash.clone());
+            if !hashes.contains(hash) {
+                hashes.push(hash.clone());
             }
         }
         let text = serde_json::to_vec(&pending).context("cannot write JSON")?;
@@ -319,16 +318,8 @@ impl Disk {
     }
 
     /// Deletes what is published no longer: only files that we named, with the bytes that we named.
-    fn delete(
-        &self,
-        manifest: &Manifest,
-        claims: &BTreeMap<String, Vec<String>>,
-        done: &mut Publication,
-    ) -> Result<()> {
-        for (route, hashes) in claims
-            .iter()
-            .filter(|(route, _)| !manifest.documents.contains_key(*route))
-        {
+    fn delete(&self, leaving: &Claims, done: &mut Publication) -> Result<()> {
+        for (route, hashes) in leaving {
             let place = self.place(route)?;
             let Ok(bytes) = fs::read(&place) else {
                 continue;
@@ -362,6 +353,21 @@ impl Disk {
 
 fn failed(step: &Step<'_>) -> String {
     format!("cannot write `{}`", step.place.display())
+}
+
+/// What we put there, or were about to, and is published no longer.
+fn leaving(pending: &Claims, previous: Option<&Manifest>, manifest: &Manifest) -> Claims {
+    let is_left = |route: &String| !manifest.documents.contains_key(route);
+    let pending = pending.iter().filter(|(route, _)| is_left(route));
+    let mut leaving: Claims = pending
+        .map(|(route, hashes)| (route.clone(), hashes.clone()))
+        .collect();
+    let before = previous.iter().flat_map(|manifest| &manifest.documents);
+    for (route, published) in before.filter(|(route, _)| is_left(route)) {
+        let hashes = leaving.entry(route.clone()).or_default();
+        hashes.push(published.hash.clone());
+    }
+    leaving
 }
 
 /// What lies, and is to lie, beside a document.

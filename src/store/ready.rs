@@ -7,7 +7,6 @@ use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
-use super::durable::MANY;
 use crate::edition::encode::{self, Coding, Effort, Encoded};
 use crate::edition::{self, Body, Document, Kind, Manifest, Published, manifest};
 
@@ -84,11 +83,10 @@ impl<'a> Ready<'a> {
             let Body::Memory(bytes) = &step.document.body else {
                 return Ok(None);
             };
-            let is_much = count > MANY || bytes.len() > LARGE;
-            let effort = if is_much {
+            let effort = if bytes.len() > LARGE {
                 Effort::Hasty
             } else {
-                Effort::Quick
+                Effort::of(count)
             };
             let encoded = encode::smaller(*coding, effort, bytes)
                 .with_context(|| format!("cannot encode `{}`", step.document.route))?;
