@@ -212,6 +212,10 @@ impl Catalogue {
             return 0;
         };
         let mut hasher = row.version();
+        // who names no language has that of the folder
+        if let Some(language) = self.language(&row.path) {
+            hasher.update(language.as_bytes());
+        }
         if let Some(article) = self.stand_ins.get(&number) {
             hasher
                 .update(&head::pack(article))

@@ -231,7 +231,10 @@ impl Crank {
                 self.load_again();
                 self.report(&turn, now, clock() - began);
             }
-            Err(halt) => self.stumble(&halt, now),
+            Err(halt) => {
+                self.stumble(&halt, now);
+                self.offer_encoded();
+            }
         }
         self.last_turn = clock();
     }

@@ -2,7 +2,7 @@
 //!
 //! Built from documents and a manifest alone, so that the last edition can be offered before any article is read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -157,12 +157,30 @@ impl Served {
         (before, now): (&Manifest, &Manifest),
         mut changed: impl Iterator<Item = Exhibit<'a>> + Clone,
     ) -> Option<Self> {
+        let Detours {
+            aliases,
+            moved,
+            gone,
+        } = &terms.detours;
+        // a detour that leads to a detour is not found again where it was
+        let is_detour = |path: &String| {
+            aliases.contains_key(path) || moved.contains_key(path) || gone.contains(path)
+        };
         let is_like = self.terms == terms.sense()
             && (&before.moved, &before.gone) == (&now.moved, &now.gone)
-            && before.documents.len() == now.documents.len();
-        // as many as before, and none that is new: then none is gone
-        let mut routes = changed.clone().map(|exhibit| exhibit.route);
-        if !is_like || !routes.all(|route| before.documents.contains_key(route)) {
+            && before.documents.len() == now.documents.len()
+            && !aliases.values().any(is_detour);
+        let others: HashSet<&str> = changed.clone().map(|exhibit| exhibit.route).collect();
+        let mut pairs = before.documents.iter().zip(&now.documents);
+        let is_same = |((route, one), (other_route, other)): (
+            (&String, &Published),
+            (&String, &Published),
+        )| {
+            route == other_route
+                && ((&one.hash, one.last_modified) == (&other.hash, other.last_modified)
+                    || others.contains(route.as_str()))
+        };
+        if !is_like || !pairs.all(is_same) {
             return None;
         }
         let mut served = self.clone();
@@ -191,6 +209,12 @@ impl Served {
             _ => false,
         };
         self.targets.len() == other.targets.len() && self.targets.iter().all(is_same)
+    }
+
+    /// Whether it was made of these terms.
+    #[must_use]
+    pub fn is_made_of(&self, terms: &Terms) -> bool {
+        self.terms == terms.sense()
     }
 
     fn exhibit(&mut self, exhibit: &Exhibit<'_>, terms: &Terms, before: Option<&Arc<Resource>>) {

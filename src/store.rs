@@ -175,7 +175,7 @@ impl Disk {
         if !meta.is_file() || meta.len() != published.size {
             return None;
         }
-        let bytes = if in_memory || !is_dated {
+        let bytes: Option<bytes::Bytes> = if in_memory || !is_dated {
             let bytes = fs::read(&place).ok()?;
             if edition::hash(&bytes) != published.hash {
                 return None;
@@ -185,7 +185,7 @@ impl Disk {
             None
         };
         let encoded = match &bytes {
-            Some(_) => siblings(&place, route, published),
+            Some(bytes) => siblings(&place, route, published, bytes),
             None => Vec::new(),
         };
         Some(Loaded {
@@ -221,7 +221,7 @@ impl Disk {
 
     /// Takes away the temporary files of runs that died.
     pub fn tidy(&self) {
-        self.sweep(&BTreeMap::new());
+        self.sweep(&BTreeMap::new(), std::iter::empty());
     }
 
     /// What [`publish`](Self::publish) would change.
@@ -297,7 +297,7 @@ impl Disk {
 }
 
 /// What lies encoded beside a document. The tag beside it was put last: it tells of which version it is.
-fn siblings(place: &Path, route: &str, published: &Published) -> Vec<Encoded> {
+fn siblings(place: &Path, route: &str, published: &Published, content: &[u8]) -> Vec<Encoded> {
     let tag = etag(route, &published.hash);
     let names = |coding: &Coding| published.encodings.iter().any(|name| name == coding.name());
     let codings = Coding::SIBLINGS.into_iter().filter(names);
@@ -306,6 +306,8 @@ fn siblings(place: &Path, route: &str, published: &Published) -> Vec<Encoded> {
         let told = fs::read(with_suffix(place, &format!("{extension}.etag"))).ok()?;
         let bytes = fs::read(with_suffix(place, extension)).ok()?;
         let is_its = told == tag.as_bytes() && (bytes.len() as u64) < published.size;
+        let is_its =
+            is_its && (coding != Coding::Gzip || edition::encode::is_gzip_of(&bytes, content));
         is_its.then(|| Encoded {
             coding,
             bytes: bytes.into(),

@@ -18,6 +18,10 @@ use proptest::test_runner::Config as Cases;
 use tidings::config::{Config, Raw};
 use tidings::publisher::{Desk, Order, Progress, Publisher, Turn};
 
+// the program's: thousands of builds take what they need again and again
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Something that happens to the folder, or to the world around it. Numbers choose a file or a name.
 #[derive(Debug, Clone)]
 enum Step {

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, TryRecvError};
 
-use super::{Crank, offer};
+use super::{Crank, TICK, offer};
 use crate::edition::encode;
 use crate::problem::Problem;
 use crate::served::Served;
-use crate::watch::Wake;
+use crate::watch::{Wake, clock};
 
 impl Crank {
     /// Offers the last edition as it lies on disk, if all its feeds are whole: then nothing needs to be read first, and
@@ -39,7 +39,8 @@ impl Crank {
 
     /// Offers what the turn published, with the pages that are made of it and all encodings.
     pub(super) fn load_again(&mut self) {
-        let is_offered = match self.served() {
+        let terms = self.terms();
+        let is_offered = match self.served().filter(|served| served.is_made_of(&terms)) {
             Some(served) => {
                 self.offer_with_leaves((*served).clone());
                 true
@@ -70,7 +71,7 @@ impl Crank {
     }
 
     /// Encodes what is offered and is not encoded yet, and offers that.
-    fn offer_encoded(&mut self) {
+    pub(super) fn offer_encoded(&mut self) {
         let Some(served) = self.served() else { return };
         let encoded = offer::encoded(&served);
         if !encoded.is_empty() {
@@ -101,13 +102,21 @@ impl Crank {
         // not on the threads that encode what was just saved: they would have to wait for it
         let work = move || {
             encode::give_way();
+            let mut told = clock();
             for (path, resource) in worse {
                 let better = offer::better(&resource);
-                // each as soon as it is made: of many the last takes minutes. Whoever stopped meanwhile needs none
-                if done.send((path, better)).is_err() || waker.send(Wake::Improved).is_err() {
+                // whoever stopped meanwhile needs none
+                if done.send((path, better)).is_err() {
                     return;
                 }
+                // of many the last takes minutes: they are taken over some at a time
+                if told.elapsed() >= TICK {
+                    told = clock();
+                    let _ = waker.send(Wake::Improved);
+                }
             }
+            drop(done);
+            let _ = waker.send(Wake::Improved);
         };
         let thread = std::thread::Builder::new().name("encodings".to_owned());
         self.better = thread.spawn(work).is_ok().then_some(better);
@@ -134,11 +143,13 @@ impl Crank {
         let mut kept = Vec::new();
         for (path, resource) in better {
             let offered = served.resource(&path);
-            let Some(resource) =
-                resource.filter(|better| offered.is_some_and(|o| o.tag == better.tag))
+            let same = resource.zip(offered);
+            let Some((resource, offered)) = same.filter(|(better, now)| better.tag == now.tag)
             else {
                 continue;
             };
+            // its headers may be other ones by now
+            let resource = Arc::new(offered.encoded(&resource.encodings()));
             let documents = self.manifest.as_ref().map(|manifest| &manifest.documents);
             let published = documents.and_then(|documents| documents.get(&resource.route));
             if let Some(published) = published.filter(|_| !resource.is_leaf) {

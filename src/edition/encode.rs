@@ -122,6 +122,16 @@ pub fn encode(coding: Coding, effort: Effort, bytes: &[u8]) -> io::Result<Bytes>
     Ok(Bytes::from(encoded))
 }
 
+/// Whether the end of a gzip stream tells of this content: its checksum and its length (RFC 1952 §2.3.1).
+#[must_use]
+pub fn is_gzip_of(encoded: &[u8], content: &[u8]) -> bool {
+    let mut sum = libdeflater::Crc::new();
+    sum.update(content);
+    let length = u32::try_from(content.len() & 0xffff_ffff).unwrap_or_default();
+    let end = [sum.sum().to_le_bytes(), length.to_le_bytes()].concat();
+    encoded.ends_with(&end)
+}
+
 /// Does work for which nobody waits on threads that give way to all others: readers are answered meanwhile, and do not
 /// notice. Without such threads it is done at once.
 pub fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> T {

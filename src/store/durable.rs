@@ -232,7 +232,7 @@ pub fn sync_file_system(path: &Path) -> io::Result<()> {
 }
 
 /// Makes the folders from `root` down to `folder`; one that is a symlink is refused. They are durable when those are synced
-/// that are told: those that got a new one.
+/// that are told: those that got a new one. Many that are made in few are so with few calls.
 ///
 /// # Errors
 /// If the disk refuses, or something that is no folder is in the way.

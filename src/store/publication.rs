@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
 
 use super::durable::{self, Dated, MANY};
 use super::ready::{Lies, Ready, Step};
-use super::{Disk, Encode, MANIFEST, PENDING, Publication, with_suffix};
+use super::{Disk, Encode, Lock, MANIFEST, PENDING, Publication, with_suffix};
 use crate::edition::encode::{self, Coding, Effort, Encoded};
 use crate::edition::{self, Body, Manifest, Published, etag};
 use crate::problem::Problem;
@@ -32,10 +33,10 @@ impl Disk {
         fs::create_dir_all(&self.feeds)
             .with_context(|| format!("cannot make `{}`", self.feeds.display()))?;
         let pending = self.pending();
-        self.sweep(&pending);
+        let coming = ready.changed().map(|step| &step.place);
+        self.sweep(&pending, coming);
         let leaving = leaving(&pending, previous, &ready.manifest);
-        let is_noted = !leaving.is_empty() || ready.changed().next().is_some();
-        if is_noted {
+        if !leaving.is_empty() || ready.changed().next().is_some() {
             self.note(&pending, &leaving, ready.changed())?;
         }
         for step in ready
@@ -52,6 +53,10 @@ impl Disk {
         }
         let put = || self.put_documents(&ready.steps, previous);
         let (mut done, encoded) = match encode {
+            // of many, both are work for all threads
+            Encode::Beside(codings) if ready.changed().count() > MANY => {
+                (put()?, ready.encode(codings)?)
+            }
             Encode::Beside(codings) => {
                 let (done, encoded) = durable::beside(put, || ready.encode(codings));
                 (done?, encoded?)
@@ -64,14 +69,19 @@ impl Disk {
         let completed = ready.steps.par_iter().map(|step| self.complete(step));
         let completed: Vec<Completion<'_>> = completed.collect::<Result<_>>()?;
         let mut missing = Vec::new();
+        let mut incomplete = Vec::new();
         for (step, completion) in ready.steps.iter().zip(completed) {
+            if step.is_on_disk() && !completion.missing.is_empty() {
+                incomplete.push(step);
+            }
             missing.extend(completion.missing);
             if let Some(published) = ready.manifest.documents.get_mut(&step.document.route) {
                 published.encodings = completion.encodings;
             }
         }
-        if !missing.is_empty() && !is_noted {
-            self.note(&pending, &leaving, ready.steps.iter())?;
+        if !incomplete.is_empty() {
+            let coming = ready.changed().chain(incomplete);
+            self.note(&pending, &leaving, coming)?;
         }
         durable::put_all(&missing).with_context(|| {
             format!(
@@ -92,6 +102,9 @@ impl Disk {
     pub fn improve(&self, route: &str, published: &Published, encoded: &[Encoded]) -> Result<()> {
         let place = self.place(route)?;
         let failed = || format!("cannot write beside `{}`", place.display());
+        // who replaces the document meanwhile would have it beside another's encodings
+        let _lock = Lock::acquire(&self.state, Duration::ZERO)
+            .map_err(|_| anyhow::anyhow!("another run is at work here"))?;
         if edition::hash(&fs::read(&place)?) != published.hash {
             return Ok(());
         }
@@ -117,7 +130,7 @@ impl Disk {
     }
 
     /// Takes away the temporary files of runs that died. Nobody else writes here: we hold the lock.
-    pub(super) fn sweep(&self, pending: &Claims) {
+    pub(super) fn sweep<'p>(&self, pending: &Claims, coming: impl Iterator<Item = &'p PathBuf>) {
         let beside = self
             .state
             .parent()
@@ -130,6 +143,7 @@ impl Disk {
             beside,
         ]);
         let places = pending.keys().map(|route| self.feeds.join(route));
+        let places = places.chain(coming.cloned());
         folders.extend(places.filter_map(|place| place.parent().map(Path::to_path_buf)));
         for entry in folders
             .iter()
@@ -191,19 +205,22 @@ impl Disk {
             let folder = step.place.parent().unwrap_or(&self.feeds);
             grown.extend(durable::make_folders(&self.feeds, folder).with_context(|| failed(step))?);
         }
+        for folder in grown {
+            durable::sync_folder(&folder)?;
+        }
         let write = |step: &&Step<'_>| self.write_beside(step).with_context(|| failed(step));
         let ready = durable::stage(&steps, &self.feeds, write)?;
-        let mut folders = grown;
+        let mut folders = BTreeSet::new();
         for (temporary, step) in ready.into_iter().zip(&steps) {
             put_in_place(temporary, step)?;
-            folders.insert(step.place.parent().unwrap_or(&self.feeds).to_owned());
+            folders.insert(step.place.parent().unwrap_or(&self.feeds));
             done.written.push(step.document.route.clone());
         }
         if many {
             durable::sync_file_system(&self.feeds)?;
         } else {
             for folder in folders {
-                durable::sync_folder(&folder)?;
+                durable::sync_folder(folder)?;
             }
         }
         Ok(done)
