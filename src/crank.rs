@@ -213,8 +213,7 @@ impl Crank {
                     Served::new(&terms, &ready.manifest, exhibits, Some(before))
                         .with_leaves_of(before, &terms)
                 };
-                #[cfg(debug_assertions)]
-                assert!(served.as_ref().is_none_or(|it| it.is_like(&anew())));
+                debug_assert!(served.as_ref().is_none_or(|it| it.is_like(&anew())));
                 let served = served.unwrap_or_else(anew);
                 window.store(Some(Arc::new(offer::offer(served, &config))));
             }

@@ -197,7 +197,6 @@ impl Served {
     }
 
     /// Whether the same is answered everywhere, whatever it is encoded in.
-    #[cfg(debug_assertions)]
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         let is_same = |(path, target): (&String, &Target)| match (target, other.targets.get(path)) {

@@ -598,7 +598,7 @@ fn more_documents_are_published_than_a_process_may_open_files() {
 
 #[test]
 fn articles_that_name_no_language_change_theirs_with_that_of_their_folder() {
-    let mut site = Site::new();
+    let site = Site::new();
     site.put("articles/far/_index.md", "---\nlanguage: de\n---\n");
     site.article("far/a.md", "One", "Text.");
     site.build_well();
