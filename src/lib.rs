@@ -17,7 +17,8 @@
 //! - Documents are a function of the catalogue, the specs of the feeds and what is due at `now`.
 //! - An id, once published, is never changed and never given to another article.
 //! - The ledger is durable before a document that depends on it can be seen: ledger → gate → disk → manifest; in
-//!   `serve` it is shown before it is on disk: ledger → gate → offer → encodings → disk → manifest.
+//!   `serve` it is shown before it is on disk, and encoded when it is: ledger → gate → offer → disk → encodings →
+//!   manifest.
 //! - A document that fails the gate is never published; the previous good one stays.
 //! - A broken article is a [`problem::Problem`] with path and line: never a panic, never the end of the others.
 //! - Incremental equals batch: a fresh publisher over the same folder, ledger and manifest gives the same bytes.

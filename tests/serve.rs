@@ -447,6 +447,25 @@ fn other_settings_are_taken_over_and_wrong_ones_refused() {
 }
 
 #[test]
+fn settings_of_the_server_alone_are_taken_over_while_the_folder_is_quiet() {
+    let site = site(1);
+    let config = site.read("tidings.toml");
+    site.put(
+        "tidings.toml",
+        format!("{config}aliases = {{ \"/feed\" = \"/rss.xml\" }}\n"),
+    );
+    let server = Server::start(&site);
+    until("the alias answers", || server.get("/feed", "").0 == 200);
+    site.put("tidings.toml", format!("{config}fresh = \"7 minutes\"\n"));
+    until("it does so no longer", || server.get("/feed", "").0 == 404);
+    let (_, head, _) = server.get("/rss.xml", "");
+    assert!(
+        field(&head, "cache-control").contains("max-age=420"),
+        "{head}"
+    );
+}
+
+#[test]
 fn a_build_beside_it_is_fine() {
     let site = site(2);
     let server = Server::start(&site);
