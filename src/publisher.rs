@@ -164,6 +164,7 @@ impl<'a> Publisher<'a> {
         let state = desk.take_state(config);
         let look = read::look(config, desk, &state, order, self.progress)?;
         if desk.is_quiet(config, &look, order.now) {
+            desk.has_walked |= look.is_thorough();
             if desk.stays && desk.ledger.is_none() {
                 // the first save after a start need not wait for what is read once
                 Books::open(config, desk, state.clone())?.put_back(desk);
