@@ -403,13 +403,10 @@ impl Catalogue {
     }
 
     /// The language of the articles around `path` that name none.
-    fn language(&self, path: &str) -> Option<&str> {
-        let folders = std::iter::successors(Some(location::folder(path)), |folder| {
-            (!folder.is_empty()).then(|| location::folder(folder))
-        });
-        let folders = folders.take_while(|_| !self.sections.is_empty());
-        let mut around = folders.filter_map(|folder| self.sections.get(folder));
-        around.find_map(|section| section.language.as_deref())
+    fn language<'f>(&'f self, path: &'f str) -> Option<&'f str> {
+        let around = self.around(path);
+        let mut languages = around.filter_map(|section| section.language.as_deref());
+        languages.next()
     }
 
     /// What is said of the folders around a path, the innermost first.
@@ -417,6 +414,8 @@ impl Catalogue {
         let folders = std::iter::successors(Some(location::folder(path)), |folder| {
             (!folder.is_empty()).then(|| location::folder(folder))
         });
+        // most folders of articles have none, and are asked for each article
+        let folders = folders.take_while(|_| !self.sections.is_empty());
         folders.filter_map(|folder| self.sections.get(folder))
     }
 

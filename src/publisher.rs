@@ -22,6 +22,7 @@ mod fragments;
 mod gate;
 mod meeting;
 mod read;
+mod recovery;
 mod rendering;
 mod stock;
 mod survey;

@@ -1,4 +1,4 @@
-//! What is remembered between turns: the ledger, the manifest and the state, opened, mended and closed in the right order.
+//! What is remembered between turns: the ledger, the manifest and the state, opened and closed in the right order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -9,15 +9,13 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::desk::Desk;
-use super::read::{phantom, still_published};
-use super::{Catalogue, Config, Disk, Edition, Ledger, Level, Manifest, Order, Problem, Turn};
-use crate::article::{Article, Body, Date, Markup, Person, Title, TitleFrom, Visibility};
+use super::read::phantom;
+use super::{Config, Disk, Edition, Ledger, Level, Manifest, Order, Problem, Turn};
 use crate::cache;
 use crate::catalogue::{Number, Reading, Row};
-use crate::check::read::{Published, PublishedEntry, read};
+use crate::edition::LedgerMark;
 use crate::edition::encode::Coding;
-use crate::edition::{Kind, LedgerMark};
-use crate::ledger::{Candidate, Fault, FeedRecord, Index, Record, Remembered};
+use crate::ledger::{Fault, FeedRecord, Index, Record};
 use crate::link::PAGES;
 use crate::state::State;
 use crate::store::{Encode, Ready, durable};
@@ -28,8 +26,8 @@ pub(super) struct Books {
     /// How long the file of the ledger is; the rest of the ledger's text is to be appended to it …
     length: usize,
     /// … unless all of it is to be written anew.
-    rewrite: bool,
-    faults: Vec<Fault>,
+    pub(super) rewrite: bool,
+    pub(super) faults: Vec<Fault>,
     pub(super) manifest: Option<Manifest>,
     pub(super) disk: Disk,
     pub(super) state: State,
@@ -81,126 +79,6 @@ impl Books {
         desk.manifest = stamp.zip(self.manifest);
     }
 
-    /// Says what is wrong with the ledger, and finds out whether it must be rebuilt from what was published.
-    pub(super) fn examine(&mut self, config: &Config) -> bool {
-        self.tell_faults(config);
-        self.is_suspect(config)
-    }
-
-    /// Takes back from the published feeds what the ledger should know and does not, and what broken articles were.
-    pub(super) fn mend(
-        &mut self,
-        config: &Config,
-        catalogue: &mut Catalogue,
-        is_suspect: bool,
-        lost: &[Number],
-        candidates: &mut Vec<Box<Candidate>>,
-        problems: &mut Vec<Problem>,
-    ) {
-        if !is_suspect && lost.is_empty() {
-            return;
-        }
-        let published = self.published(config);
-        if is_suspect {
-            let numbers = candidates.iter().filter_map(|c| catalogue.number(&c.path));
-            let articles: Vec<Article> = numbers.filter_map(|n| catalogue.article(n)).collect();
-            self.rebuild(config, &articles, &published);
-        }
-        self.resurrect(config, catalogue, lost, candidates, problems, &published);
-    }
-
-    fn tell_faults(&mut self, config: &Config) {
-        let name = config.ledger.display().to_string();
-        for fault in &self.faults {
-            self.problems.push(match fault {
-                Fault::Torn { line } => Problem::warning(&name, "the last line was cut off while it was written")
-                    .at(*line)
-                    .remedy("it is taken out; nothing that was published depends on it"),
-                Fault::Conflict { line } => Problem::warning(&name, "holds the marks of a merge conflict")
-                    .at(*line)
-                    .remedy("both sides are taken; put `ledger.jsonl merge=union` into `.gitattributes`"),
-                Fault::Damaged { line, cause } => Problem::error(&name, format!("this line is no record: {cause}"))
-                    .at(*line)
-                    .remedy("a copy of the file is kept in `.tidings/`, and what the line said is taken from the published feeds"),
-            });
-        }
-    }
-
-    /// Whether the ledger is damaged, missing, or older than what was published with it.
-    fn is_suspect(&mut self, config: &Config) -> bool {
-        if self
-            .faults
-            .iter()
-            .any(|fault| matches!(fault, Fault::Damaged { .. }))
-        {
-            return true;
-        }
-        let Some(mark) = self.manifest.as_ref().map(|manifest| &manifest.ledger) else {
-            return false;
-        };
-        if mark.hash == LedgerMark::of(self.ledger.text(), self.ledger.len()).hash {
-            return false;
-        }
-        let published = self.published(config);
-        let unknown = |entry: &&PublishedEntry| !self.ledger.knows(&entry.id);
-        let missing = published
-            .iter()
-            .flat_map(|(_, feed)| &feed.entries)
-            .filter(unknown)
-            .count();
-        if self.ledger.len() >= mark.count && missing == 0 {
-            return false;
-        }
-        let name = config.ledger.display().to_string();
-        let what = match self.ledger.len() {
-            0 => format!("is missing or empty, but {} ids were published", mark.count),
-            count => format!(
-                "is older than the feeds: it holds {count} ids of {}",
-                mark.count.max(count + missing)
-            ),
-        };
-        let remedy = "it is rebuilt from the published feeds; restore it from your backup or from git if you can";
-        self.problems
-            .push(Problem::error(name, what).remedy(remedy));
-        true
-    }
-
-    /// Every feed that the manifest names and that is still there, with its kind.
-    fn published(&self, config: &Config) -> Vec<(Issue, Published)> {
-        let Some(manifest) = &self.manifest else {
-            return Vec::new();
-        };
-        let feeds = manifest
-            .documents
-            .iter()
-            .filter(|(_, document)| matches!(document.kind, Kind::Rss | Kind::Atom | Kind::Json));
-        let mut found: Vec<(Issue, Published)> = feeds
-            .filter_map(|(route, document)| {
-                let bytes = std::fs::read(config.feeds.join(route)).ok()?;
-                let feed = route.rsplit_once('/').map_or("", |(folder, _)| folder);
-                let issue = Issue {
-                    feed: feed.to_owned(),
-                    kind: document.kind,
-                };
-                Some((issue, read(document.kind, &bytes)?))
-            })
-            .collect();
-        // what Atom says is most exact: it has the feed's id, and both dates
-        found.sort_by_key(|(issue, _)| issue.kind != Kind::Atom);
-        found
-    }
-
-    fn rebuild(&mut self, config: &Config, articles: &[Article], published: &[(Issue, Published)]) {
-        for (issue, feed) in published {
-            if let (Kind::Atom, Some(id), Some(updated)) = (issue.kind, &feed.id, feed.updated) {
-                self.ledger.rebuild_feed(&issue.feed, id, updated);
-            }
-            let entries: Vec<Remembered> = feed.entries.iter().filter_map(remembered).collect();
-            self.ledger.rebuild(&entries, articles, &config.site);
-        }
-        self.rewrite = true;
-    }
-
     /// What was published from a folder that cannot be listed is not gone: it keeps its last good version.
     pub(super) fn hold_closed(&self, closed: &[String]) -> Vec<Row> {
         if closed.is_empty() {
@@ -216,44 +94,6 @@ impl Books {
         let paths = living.filter_map(|record| record.path);
         let paths = paths.filter(|path| inside(path));
         paths.map(|path| phantom(&path)).collect()
-    }
-
-    /// The published entry serves where even the kept source of a broken article is gone.
-    fn resurrect(
-        &mut self,
-        config: &Config,
-        catalogue: &mut Catalogue,
-        lost: &[Number],
-        candidates: &mut Vec<Box<Candidate>>,
-        problems: &mut Vec<Problem>,
-        published: &[(Issue, Published)],
-    ) {
-        for number in lost {
-            let Some(row) = catalogue.row(*number) else {
-                continue;
-            };
-            let (path, modified) = (row.path.to_string(), row.stamp.modified());
-            let record = self.ledger.at(&path);
-            let Some(record) = record.filter(|record| record.gone.is_none()) else {
-                continue;
-            };
-            let entries = published.iter().flat_map(|(_, feed)| &feed.entries);
-            let entry = entries
-                .filter(|entry| entry.id == record.id)
-                .find(|entry| entry.content_html.is_some());
-            match entry {
-                Some(entry) => {
-                    problems.push(still_published(&path));
-                    let article = article(entry, &path, &record.digest, config);
-                    candidates.push(Box::new(Candidate::new(&article, modified, &config.site)));
-                    catalogue.stand_in(*number, Some(article));
-                }
-                None => problems.push(
-                    Problem::error(&path, "no earlier version of this article is left: it is withdrawn until the file is mended")
-                        .remedy("mend the file"),
-                ),
-            }
-        }
     }
 
     /// What was published once and is no longer: the pages of withdrawn articles, and feeds that left the
@@ -522,64 +362,3 @@ const INDEX: &str = "ledger.index";
 const SHORT: usize = 256 << 10;
 /// So many lines of the ledger are written at a time.
 const LINES: usize = 4096;
-
-/// A document of a feed: which feed's, and in which format.
-struct Issue {
-    feed: String,
-    kind: Kind,
-}
-
-fn remembered(entry: &PublishedEntry) -> Option<Remembered> {
-    Some(Remembered {
-        id: entry.id.clone(),
-        link: entry.link.clone(),
-        title: entry.title.clone(),
-        published: entry.published.or(entry.updated)?,
-        updated: entry.updated,
-    })
-}
-
-/// A published entry, as the article that it was.
-fn article(entry: &PublishedEntry, path: &str, digest: &str, config: &Config) -> Article {
-    let person = |(name, email, url): &(String, Option<String>, Option<String>)| Person {
-        name: name.clone(),
-        email: email.clone(),
-        url: url.clone(),
-    };
-    Article {
-        path: path.to_owned(),
-        id: None,
-        title: entry.title.clone().map(|text| Title {
-            text,
-            from: TitleFrom::Sentence,
-        }),
-        published: entry.published.map(Date::Instant),
-        updated: None,
-        expires: None,
-        visibility: Visibility::Public,
-        why: None,
-        url: entry.link.clone(),
-        slug: None,
-        canonical: None,
-        aliases: Vec::new(),
-        external_url: entry.external_url.clone(),
-        link: None,
-        tags: entry.tags.clone(),
-        categories: Vec::new(),
-        authors: entry.authors.iter().map(person).collect(),
-        summary: entry.summary.clone(),
-        image: None,
-        enclosures: Vec::new(),
-        language: entry
-            .language
-            .clone()
-            .filter(|language| *language != config.site.language),
-        body: Body {
-            markup: Markup::Html,
-            file: entry.content_html.clone().unwrap_or_default(),
-            start: 0,
-            line: 1,
-        },
-        digest: digest.to_owned(),
-    }
-}
