@@ -1,37 +1,62 @@
 //! The pass over the tokens.
 
-use std::cell::RefCell;
-
-use html5ever::tokenizer::{Tag, TagKind, Token, TokenSink, TokenSinkResult};
-
 use super::Surroundings;
-use super::pieces::{inside, tokenise};
 use super::tags::{
     Fate, ends_foreign, ends_paragraph, fate, is_anchor, is_furniture, is_heading, is_scope,
     is_table_part, is_void, keeps, table_parents,
 };
+use super::tokens::{Sink, Tag, tokenise_any, tokenise_plain};
 use super::urls::{SINGLE, absolute, absolute_set, footnote};
 
 /// Elements nested deeper than this are unwrapped: the sanitiser's time grows with the square of the depth.
 const DEPTH: usize = 512;
 
-/// Rewrites the tokens of `html`; and whether what comes out is so well nested that a parser changes nothing in it.
-pub(super) fn rewrite(html: &str, around: &Surroundings<'_>) -> (String, bool) {
-    let pass = Pass {
-        around,
-        state: RefCell::new(State {
-            out: String::with_capacity(html.len() * 5 / 4),
-            ..State::default()
-        }),
-    };
-    let mut state = tokenise(html, pass).state.into_inner();
-    state.close_to(0);
-    (state.out, !state.odd)
+/// HTML whose tokens were rewritten.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Rewritten {
+    pub(super) html: String,
+    /// It is so well nested that a parser changes nothing in it.
+    pub(super) is_nested: bool,
+    /// What it was made from was written so plainly that nothing could be misread.
+    pub(super) is_plain: bool,
+}
+
+/// Rewrites the tokens of `html`.
+pub(super) fn rewrite(html: &str, around: &Surroundings<'_>) -> Rewritten {
+    let make = || Pass::new(html, around);
+    match tokenise_plain(html, make()) {
+        Some(pass) => pass.finish(true),
+        None => rewrite_any(html, around),
+    }
+}
+
+/// [`rewrite`] for any HTML.
+pub(super) fn rewrite_any(html: &str, around: &Surroundings<'_>) -> Rewritten {
+    tokenise_any(html, Pass::new(html, around)).finish(false)
 }
 
 struct Pass<'a> {
     around: &'a Surroundings<'a>,
-    state: RefCell<State>,
+    state: State,
+}
+
+impl<'a> Pass<'a> {
+    fn new(html: &str, around: &'a Surroundings<'a>) -> Self {
+        let state = State {
+            out: String::with_capacity(html.len() * 5 / 4),
+            ..State::default()
+        };
+        Self { around, state }
+    }
+
+    fn finish(mut self, is_plain: bool) -> Rewritten {
+        self.state.close_to(0);
+        Rewritten {
+            html: self.state.out,
+            is_nested: !self.state.odd,
+            is_plain,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -55,21 +80,17 @@ struct Open {
     at: usize,
 }
 
-impl TokenSink for Pass<'_> {
-    type Handle = ();
+impl Sink for Pass<'_> {
+    fn text(&mut self, text: &str) {
+        self.state.text(text);
+    }
 
-    fn process_token(&self, token: Token, _: u64) -> TokenSinkResult<()> {
-        let state = &mut *self.state.borrow_mut();
-        match token {
-            Token::CharacterTokens(text) => state.text(&text),
-            Token::TagToken(tag) if tag.kind == TagKind::StartTag => {
-                state.start(&tag, self.around);
-                return inside(&tag.name);
-            }
-            Token::TagToken(tag) => state.end(&tag.name),
-            _ => {}
-        }
-        TokenSinkResult::Continue
+    fn start(&mut self, tag: &Tag<'_>) {
+        self.state.start(tag, self.around);
+    }
+
+    fn end(&mut self, name: &str) {
+        self.state.end(name);
     }
 }
 
@@ -80,7 +101,7 @@ impl State {
         }
         // a parser drops the first line end in a `<pre>`, and nothing would put it back
         let text = if self.fresh_pre {
-            text.trim_start_matches(['\n', '\r'])
+            text.trim_start_matches(|c| matches!(c, '\n' | '\r') || !is_text(c))
         } else {
             text
         };
@@ -97,7 +118,7 @@ impl State {
         if in_table && !text.trim_matches([' ', '\t', '\n']).is_empty() {
             self.odd = true;
         }
-        escape(text, &mut self.out);
+        escape(text, false, &mut self.out);
     }
 
     /// The innermost element that was let out.
@@ -105,8 +126,8 @@ impl State {
         self.stack.last().map(|open| open.shown)
     }
 
-    fn start(&mut self, tag: &Tag, around: &Surroundings<'_>) {
-        let name: &str = &tag.name;
+    fn start(&mut self, tag: &Tag<'_>, around: &Surroundings<'_>) {
+        let name = tag.name;
         if let Some((skipped, depth)) = &mut self.skipped {
             if matches!(skipped.as_str(), "svg" | "math") && ends_foreign(name) {
                 self.skipped = None;
@@ -118,23 +139,19 @@ impl State {
                 return;
             }
         }
-        let attribute = |wanted: &str| {
-            tag.attrs
-                .iter()
-                .find(|a| &*a.name.local == wanted)
-                .map(|a| &*a.value)
-        };
-        let classes = attribute("class").unwrap_or_default();
+        let classes = tag.get("class").unwrap_or_default();
         let in_heading = self.stack.iter().any(|open| is_heading(&open.name));
         let furniture = is_furniture(classes)
             || in_heading
-                && (name == "a" && is_anchor(classes) || attribute("aria-hidden") == Some("true"));
+                && (name == "a" && is_anchor(classes) || tag.get("aria-hidden") == Some("true"));
         match name {
-            "iframe" | "embed" => self.frame(attribute("src"), attribute("title"), around),
+            "iframe" | "embed" => self.frame(tag.get("src"), tag.get("title"), around),
             "input"
-                if attribute("type").is_some_and(|kind| kind.eq_ignore_ascii_case("checkbox")) =>
+                if tag
+                    .get("type")
+                    .is_some_and(|kind| kind.eq_ignore_ascii_case("checkbox")) =>
             {
-                self.text(if attribute("checked").is_some() {
+                self.text(if tag.get("checked").is_some() {
                     "☑ "
                 } else {
                     "☐ "
@@ -182,18 +199,18 @@ impl State {
         self.table_check("p");
         self.out.push_str(before);
         if in_link {
-            escape(title, &mut self.out);
+            escape(title, false, &mut self.out);
         } else {
             self.out.push_str("<a href=\"");
-            escape(&url, &mut self.out);
+            escape(&url, true, &mut self.out);
             self.out.push_str("\">");
-            escape(title, &mut self.out);
+            escape(title, false, &mut self.out);
             self.out.push_str("</a>");
         }
         self.out.push_str(behind);
     }
 
-    fn show(&mut self, name: &str, shown: &'static str, tag: &Tag, around: &Surroundings<'_>) {
+    fn show(&mut self, name: &str, shown: &'static str, tag: &Tag<'_>, around: &Surroundings<'_>) {
         let attributes = attributes(shown, tag, around);
         if shown == "img" && !is_picture(tag, &attributes) {
             return;
@@ -210,7 +227,7 @@ impl State {
             self.out.push(' ');
             self.out.push_str(name);
             self.out.push_str("=\"");
-            escape(value, &mut self.out);
+            escape(value, true, &mut self.out);
             self.out.push('"');
         }
         self.out.push('>');
@@ -354,26 +371,21 @@ fn is_gone_void(name: &str) -> bool {
 }
 
 /// A picture that can be shown: not without an address, not one pixel that only counts readers.
-fn is_picture(tag: &Tag, attributes: &[(String, String)]) -> bool {
+fn is_picture(tag: &Tag<'_>, attributes: &[(String, String)]) -> bool {
     let has = |wanted: &str| attributes.iter().any(|(name, _)| name == wanted);
     let tiny = |wanted: &str| {
-        let value = tag
-            .attrs
-            .iter()
-            .find(|a| &*a.name.local == wanted)
-            .map(|a| a.value.trim());
+        let value = tag.get(wanted).map(str::trim);
         value.is_some_and(|value| matches!(value.trim_end_matches("px"), "0" | "1"))
     };
     (has("src") || has("srcset")) && !(tiny("width") && tiny("height"))
 }
 
 /// The attributes that an element keeps, with the values that readers may have.
-fn attributes(element: &str, tag: &Tag, around: &Surroundings<'_>) -> Vec<(String, String)> {
+fn attributes(element: &str, tag: &Tag<'_>, around: &Surroundings<'_>) -> Vec<(String, String)> {
     let mut kept: Vec<(String, String)> = Vec::new();
-    for attribute in &tag.attrs {
-        let name: &str = &attribute.name.local;
+    for (name, written) in tag.attributes {
         // lazy images have their address elsewhere until a script comes
-        let (name, lazy) = match name {
+        let (name, lazy) = match *name {
             "data-src" | "data-original" | "data-lazy-src" => ("src", true),
             "data-srcset" | "data-lazy-srcset" => ("srcset", true),
             name => (name, false),
@@ -381,7 +393,7 @@ fn attributes(element: &str, tag: &Tag, around: &Surroundings<'_>) -> Vec<(Strin
         if !keeps(element, name) {
             continue;
         }
-        let Some(value) = value(element, name, &attribute.value, around) else {
+        let Some(value) = value(element, name, written, around) else {
             continue;
         };
         match kept.iter_mut().find(|(known, _)| known == name) {
@@ -391,15 +403,12 @@ fn attributes(element: &str, tag: &Tag, around: &Surroundings<'_>) -> Vec<(Strin
         }
     }
     // a placeholder that stands behind the true address in the tag
-    let promoted = |name: &str| tag.attrs.iter().any(|a| &*a.name.local == name);
-    if promoted("data-src") || promoted("data-original") || promoted("data-lazy-src") {
-        let lazy = tag.attrs.iter().find(|a| {
-            matches!(
-                &*a.name.local,
-                "data-src" | "data-original" | "data-lazy-src"
-            )
-        });
-        let value = lazy.and_then(|lazy| value(element, "src", &lazy.value, around));
+    let lazy = tag
+        .attributes
+        .iter()
+        .find(|(name, _)| matches!(*name, "data-src" | "data-original" | "data-lazy-src"));
+    if let Some((_, lazy)) = lazy {
+        let value = value(element, "src", lazy, around);
         if let (Some(value), Some((_, src))) =
             (value, kept.iter_mut().find(|(name, _)| name == "src"))
         {
@@ -487,15 +496,29 @@ fn is_text(c: char) -> bool {
     matches!(c, '\t' | '\n' | ' '..='\u{7e}' | '\u{80}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-fn escape(text: &str, out: &mut String) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c if is_text(c) => out.push(c),
+/// Writes text so that it is read as it was, in the one way in which a serialiser would write it (HTML, "escaping a string").
+fn escape(text: &str, in_attribute: bool, out: &mut String) {
+    // a byte with which something begins that may not stand as it is
+    let is_special = |b: &u8| match b {
+        b'\t' | b'\n' => false,
+        b'"' => in_attribute,
+        0..=0x1f | b'&' | b'<' | b'>' | 0x7f | 0xc2 | 0xef => true,
+        _ => false,
+    };
+    let mut rest = text;
+    while let Some(at) = rest.as_bytes().iter().position(is_special) {
+        out.push_str(&rest[..at]);
+        let mut characters = rest[at..].chars();
+        match characters.next() {
+            Some('&') => out.push_str("&amp;"),
+            Some('<') => out.push_str("&lt;"),
+            Some('>') => out.push_str("&gt;"),
+            Some('"') => out.push_str("&quot;"),
+            Some('\u{a0}') => out.push_str("&nbsp;"),
+            Some(c) if is_text(c) => out.push(c),
             _ => {}
         }
+        rest = characters.as_str();
     }
+    out.push_str(rest);
 }

@@ -1,38 +1,9 @@
 //! Parts of a text: its words, its first paragraph, its heading; and of a page the part that is the article.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use html5ever::tendril::StrTendril;
-use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{
-    BufferQueue, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
-};
-
 use super::tags::{Fate, ends_paragraph, fate, is_table_part};
-
-/// Feeds `html` to a sink.
-pub(super) fn tokenise<S: TokenSink>(html: &str, sink: S) -> S {
-    let queue = BufferQueue::default();
-    queue.push_back(StrTendril::from_slice(html));
-    let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
-    // it pauses only where a sink wants a script to run, and none of ours does
-    let _ = tokenizer.feed(&queue);
-    tokenizer.end();
-    tokenizer.sink
-}
-
-/// What the tokeniser is to do with the inside of an element (a tree builder would tell it).
-pub(super) fn inside(name: &str) -> TokenSinkResult<()> {
-    match name {
-        "title" | "textarea" => TokenSinkResult::RawData(RawKind::Rcdata),
-        "script" => TokenSinkResult::RawData(RawKind::ScriptData),
-        "style" | "xmp" | "iframe" | "noembed" | "noframes" => {
-            TokenSinkResult::RawData(RawKind::Rawtext)
-        }
-        _ => TokenSinkResult::Continue,
-    }
-}
+use super::tokens::{Sink, Tag, tokenise};
 
 /// `text` as a paragraph.
 pub(super) fn paragraph(text: &str) -> String {
@@ -51,30 +22,23 @@ pub(super) fn paragraph(text: &str) -> String {
 /// How often each element (`<p>`) and each attribute (`style=`) stands in `html`.
 #[must_use]
 pub fn census(html: &str) -> BTreeMap<String, usize> {
-    tokenise(html, Census::default()).0.into_inner()
+    tokenise(html, Census::default).0
 }
 
 #[derive(Default)]
-struct Census(RefCell<BTreeMap<String, usize>>);
+struct Census(BTreeMap<String, usize>);
 
-impl TokenSink for Census {
-    type Handle = ();
+impl Sink for Census {
+    fn text(&mut self, _: &str) {}
 
-    fn process_token(&self, token: Token, _: u64) -> TokenSinkResult<()> {
-        if let Token::TagToken(tag) = token
-            && tag.kind == TagKind::StartTag
-        {
-            let mut found = self.0.borrow_mut();
-            *found.entry(format!("<{}>", tag.name)).or_default() += 1;
-            for attribute in &tag.attrs {
-                *found
-                    .entry(format!("{}=", attribute.name.local))
-                    .or_default() += 1;
-            }
-            return inside(&tag.name);
+    fn start(&mut self, tag: &Tag<'_>) {
+        *self.0.entry(format!("<{}>", tag.name)).or_default() += 1;
+        for (name, _) in tag.attributes {
+            *self.0.entry(format!("{name}=")).or_default() += 1;
         }
-        TokenSinkResult::Continue
     }
+
+    fn end(&mut self, _: &str) {}
 }
 
 /// The text that a reader would see: no markup, entities decoded, white space folded, no space at the ends.
@@ -84,23 +48,19 @@ pub fn text(html: &str) -> String {
     if !html.contains(['<', '&']) {
         return fold(html);
     }
-    fold(&tokenise(html, Words::default()).state.into_inner().all)
+    fold(&tokenise(html, Words::default).all)
 }
 
 /// The text of the first `<p>` that has any, as [`text`]; else of everything.
 #[must_use]
 pub fn first_paragraph(html: &str) -> String {
-    let words = tokenise(
-        html,
-        Words {
-            only_first_paragraph: true,
-            ..Words::default()
-        },
-    );
-    let state = words.state.into_inner();
-    let first = fold(&state.paragraph);
+    let words = tokenise(html, || Words {
+        only_first_paragraph: true,
+        ..Words::default()
+    });
+    let first = fold(&words.paragraph);
     if first.is_empty() {
-        fold(&state.all)
+        fold(&words.all)
     } else {
         first
     }
@@ -113,11 +73,6 @@ fn fold(text: &str) -> String {
 #[derive(Default)]
 struct Words {
     only_first_paragraph: bool,
-    state: RefCell<State>,
-}
-
-#[derive(Default)]
-struct State {
     all: String,
     paragraph: String,
     in_paragraph: bool,
@@ -125,58 +80,53 @@ struct State {
     skipped: Option<String>,
 }
 
-impl TokenSink for Words {
-    type Handle = ();
-
-    fn process_token(&self, token: Token, _: u64) -> TokenSinkResult<()> {
-        let state = &mut *self.state.borrow_mut();
-        match token {
-            Token::CharacterTokens(text) if state.skipped.is_none() && !state.done => {
-                state.all.push_str(&text);
-                if state.in_paragraph {
-                    state.paragraph.push_str(&text);
-                }
-            }
-            Token::TagToken(tag) => {
-                let name = &*tag.name;
-                let start = tag.kind == TagKind::StartTag;
-                if let Some(skipped) = &state.skipped {
-                    if !start && skipped == name {
-                        state.skipped = None;
-                    }
-                    return if start {
-                        inside(name)
-                    } else {
-                        TokenSinkResult::Continue
-                    };
-                }
-                // a footnote's number is no word of the text
-                let reference = name == "sup"
-                    && tag
-                        .attrs
-                        .iter()
-                        .any(|a| &*a.name.local == "id" && a.value.contains("fnref"));
-                if start && (reference || fate(name) == Fate::GoesWhole && !tag.self_closing) {
-                    state.skipped = Some(name.to_owned());
-                    return inside(name);
-                }
-                if ends_paragraph(name) || name == "br" || is_table_part(name) {
-                    state.all.push(' ');
-                    state.paragraph.push(' ');
-                }
-                if ends_paragraph(name) {
-                    if self.only_first_paragraph && !state.paragraph.trim().is_empty() {
-                        state.done = true;
-                    }
-                    state.in_paragraph = start && name == "p";
-                }
-                if start {
-                    return inside(name);
-                }
-            }
-            _ => {}
+impl Sink for Words {
+    fn text(&mut self, text: &str) {
+        if self.skipped.is_some() || self.done {
+            return;
         }
-        TokenSinkResult::Continue
+        self.all.push_str(text);
+        if self.in_paragraph {
+            self.paragraph.push_str(text);
+        }
+    }
+
+    fn start(&mut self, tag: &Tag<'_>) {
+        if self.skipped.is_some() {
+            return;
+        }
+        // a footnote's number is no word of the text
+        let is_reference = || tag.get("id").is_some_and(|id| id.contains("fnref"));
+        let goes = fate(tag.name) == Fate::GoesWhole && !tag.self_closing;
+        if goes || tag.name == "sup" && is_reference() {
+            self.skipped = Some(tag.name.to_owned());
+            return;
+        }
+        self.boundary(tag.name, true);
+    }
+
+    fn end(&mut self, name: &str) {
+        match &self.skipped {
+            Some(skipped) if skipped == name => self.skipped = None,
+            Some(_) => {}
+            None => self.boundary(name, false),
+        }
+    }
+}
+
+impl Words {
+    fn boundary(&mut self, name: &str, is_start: bool) {
+        let is_block = ends_paragraph(name);
+        if is_block || name == "br" || is_table_part(name) {
+            self.all.push(' ');
+            self.paragraph.push(' ');
+        }
+        if is_block {
+            if self.only_first_paragraph && !self.paragraph.trim().is_empty() {
+                self.done = true;
+            }
+            self.in_paragraph = is_start && name == "p";
+        }
     }
 }
 

@@ -1,12 +1,9 @@
 //! Addresses inside HTML.
 
-use std::cell::RefCell;
-
-use html5ever::tokenizer::{TagKind, Token, TokenSink, TokenSinkResult};
 use url::Url;
 
 use super::Surroundings;
-use super::pieces::tokenise;
+use super::tokens::{Sink, Tag, tokenise};
 
 /// Attributes that hold an address.
 pub(super) const SINGLE: [&str; 5] = ["href", "src", "poster", "cite", "data"];
@@ -135,30 +132,22 @@ pub(super) fn footnote(id: &str, prefix: &str) -> Option<String> {
 #[must_use]
 pub fn references(html: &str) -> Vec<String> {
     #[derive(Default)]
-    struct Collector(RefCell<Vec<String>>);
-    impl TokenSink for Collector {
-        type Handle = ();
+    struct Collector(Vec<String>);
+    impl Sink for Collector {
+        fn text(&mut self, _: &str) {}
 
-        fn process_token(&self, token: Token, _: u64) -> TokenSinkResult<()> {
-            if let Token::TagToken(tag) = token
-                && tag.kind == TagKind::StartTag
-            {
-                for attribute in &tag.attrs {
-                    let name = &*attribute.name.local;
-                    let mut found = self.0.borrow_mut();
-                    if SINGLE.contains(&name) {
-                        found.push(attribute.value.to_string());
-                    } else if name == "srcset" {
-                        found.extend(
-                            candidates(&attribute.value)
-                                .into_iter()
-                                .map(|(url, _)| url.to_owned()),
-                        );
-                    }
+        fn start(&mut self, tag: &Tag<'_>) {
+            for (name, value) in tag.attributes {
+                if SINGLE.contains(name) {
+                    self.0.push(value.to_string());
+                } else if *name == "srcset" {
+                    let urls = candidates(value).into_iter();
+                    self.0.extend(urls.map(|(url, _)| url.to_owned()));
                 }
             }
-            TokenSinkResult::Continue
         }
+
+        fn end(&mut self, _: &str) {}
     }
-    tokenise(html, Collector::default()).0.into_inner()
+    tokenise(html, Collector::default).0
 }
