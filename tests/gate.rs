@@ -184,3 +184,48 @@ proptest! {
         prop_assert_eq!(verdict(&text), expected, "the second time: {}", text);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A long document is read in parts first: its verdict is that on a short one that differs in nothing but words.
+    #[test]
+    fn a_long_document_gets_the_verdict_of_a_short_one(
+        is_atom in any::<bool>(),
+        pieces in prop::collection::vec((any::<prop::sample::Index>(), 0..ASTRAY.len()), 0..3),
+        same in prop::option::of(0usize..4),
+        unknown in any::<u64>(),
+    ) {
+        let (folder, name, close) = if is_atom {
+            ("MissingSelf-2", "good.atom.xml", "</entry>")
+        } else {
+            ("MissingSelf", "good.rss.xml", "</item>")
+        };
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gate").join(folder).join(name);
+        let good = fs::read_to_string(&path).unwrap().replace(">\n<", "><");
+        let (start, end) = (good.find(&close.replace('/', "")).unwrap(), good.find(close).unwrap() + close.len());
+        let (id, summary) = if is_atom { ("</id>", "</content>") } else { ("</guid>", "</description>") };
+        let entries = (0..4).map(|number| {
+            let number = if same == Some(number) { 0 } else { number };
+            let entry = good[start..end].replace(id, &format!("{number}{id}"));
+            entry.replace(summary, &format!("PADDING{summary}"))
+        });
+        let entries: String = entries.collect();
+        let root = if is_atom { "<feed " } else { "<rss " };
+        let mut text = format!("{}{entries}{}", &good[..start], &good[end..]);
+        for (place, piece) in pieces {
+            let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+            text.insert_str(places[place.index(places.len())], ASTRAY[piece]);
+        }
+        let (kind, route) = if is_atom { (Kind::Atom, "atom.xml") } else { (Kind::Rss, "rss.xml") };
+        let url = format!("https://example.org/{route}");
+        let verdict = |words: &str| {
+            let text = text.replacen(root, &format!("{root}xmlns:u{unknown}=\"urn:x\" "), 1);
+            check(kind, text.replace("PADDING", words).as_bytes(), Place { url: &url })
+        };
+        let short = verdict(" word");
+        let long = " word".repeat(30_000);
+        prop_assert_eq!(verdict(&long), short.clone(), "{}", text);
+        prop_assert_eq!(verdict(&long), short, "the second time: {}", text);
+    }
+}

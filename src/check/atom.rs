@@ -2,11 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::memory::{Facts, LEFT_OUT, Short};
+use super::memory::{Facts, LEFT_OUT, Short, read_ahead};
 use super::xml::{Element, walk};
 use super::{Findings, Place, forms, html, shown};
 
 pub(super) fn check(bytes: &[u8], place: Place<'_>, findings: &mut Findings) {
+    read_ahead(bytes, "<entry>", "</entry>", |part| {
+        read(part, place, &mut Findings::default());
+    });
     let mut found = Findings::default();
     if !read(Short::of(bytes, "<entry>", "</entry>"), place, &mut found) {
         found = Findings::default();

@@ -1,8 +1,8 @@
 //! The HTML in a feed: nothing that a reader must not run or cannot resolve, and nothing that a parser has to mend.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::{
@@ -11,26 +11,45 @@ use html5ever::tokenizer::{
 
 use super::{ENOUGH, Findings, shown};
 
+type Words = LazyLock<HashSet<&'static str>>;
+
+fn words(text: &'static str) -> HashSet<&'static str> {
+    text.split_whitespace().collect()
+}
+
 /// Elements that the validator accepts.
-const ELEMENTS: &str = " a abbr acronym address area article aside audio b bdi big blockquote br button canvas caption center cite \
+static ELEMENTS: Words = LazyLock::new(|| {
+    words(
+        "a abbr acronym address area article aside audio b bdi big blockquote br button canvas caption center cite \
     code col colgroup data dd del details dfn dialog dir div dl dt em fieldset figcaption figure footer font form header h1 h2 h3 \
     h4 h5 h6 hgroup hr i img input ins kbd label legend li main map mark menu meter nav ol output optgroup option p picture pre \
     progress q rp rt ruby s samp section select small source span strike strong sub summary sup table tbody td textarea time tfoot \
-    th thead tr track tt u ul var video wbr ";
+    th thead tr track tt u ul var video wbr",
+    )
+});
 
 /// Elements of HTML that may do harm.
-const RISKY: &str = " script style link meta base iframe object embed applet frame frameset noscript template title param body html \
-    head xmp plaintext listing noframes basefont isindex slot ";
+static RISKY: Words = LazyLock::new(|| {
+    words(
+        "script style link meta base iframe object embed applet frame frameset noscript template title param body html \
+    head xmp plaintext listing noframes basefont isindex slot",
+    )
+});
 
 /// Attributes that the validator accepts, as far as elements of articles have them.
-const ATTRIBUTES: &str = " abbr align alt axis border cellpadding cellspacing char charoff charset checked cite class clear color cols \
+static ATTRIBUTES: Words = LazyLock::new(|| {
+    words(
+        "abbr align alt axis border cellpadding cellspacing char charoff charset checked cite class clear color cols \
     colspan compact coords crossorigin data datetime decoding default dir disabled download face for headers height hidden href \
     hreflang hspace id ismap itemid itemprop itemref itemscope itemtype kind label lang loading loop longdesc low max media min \
     multiple muted name nohref noshade nowrap open optimum placeholder playsinline poster preload referrerpolicy rel rev reversed \
     rows rowspan rules scope selected shape size sizes span src srclang srcset start summary tabindex target title translate type \
-    usemap valign value vspace width wrap ";
+    usemap valign value vspace width wrap",
+    )
+});
 
-const VOID: &str = " area base br col embed hr img input link meta param source track wbr ";
+static VOID: Words =
+    LazyLock::new(|| words("area base br col embed hr img input link meta param source track wbr"));
 
 /// Attributes that hold an address.
 const ADDRESSES: [&str; 6] = ["href", "src", "poster", "cite", "data", "longdesc"];
@@ -130,11 +149,11 @@ impl Judge<'_> {
     fn start(&self, tag: &Tag, state: &mut State) {
         let name: &str = &tag.name;
         let inside = self.element;
-        if listed(RISKY, name) {
+        if RISKY.contains(name) {
             state
                 .findings
                 .add("SecurityRisk", format!("`<{inside}>` holds `<{name}>`"));
-        } else if !listed(ELEMENTS, name) {
+        } else if !ELEMENTS.contains(name) {
             state.findings.add(
                 "NotHtml",
                 format!("`<{inside}>` holds `<{name}>`, which is no HTML"),
@@ -151,7 +170,7 @@ impl Judge<'_> {
                             shown(value)
                         )
                     });
-            } else if !key.starts_with("data-") && !listed(ATTRIBUTES, key) {
+            } else if !key.starts_with("data-") && !ATTRIBUTES.contains(key) {
                 state.findings.add(
                     "SecurityRiskAttr",
                     format!(
@@ -169,7 +188,7 @@ impl Judge<'_> {
                     .for_each(|url| address(name, key, url, inside, &mut state.findings));
             }
         }
-        if !listed(VOID, name) {
+        if !VOID.contains(name) {
             state.open.push(name.to_owned());
         }
     }
@@ -211,8 +230,4 @@ fn is_plain_style(style: &str) -> bool {
             property.trim() == "text-align"
                 && ["left", "right", "center", "justify", "start", "end"].contains(&value.trim())
         })
-}
-
-fn listed(list: &str, name: &str) -> bool {
-    !name.contains(' ') && list.contains(&format!(" {name} "))
 }

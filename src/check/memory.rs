@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use twox_hash::{XxHash3_64, XxHash3_128};
 
@@ -79,6 +80,66 @@ pub(super) fn key(around: &[u8], entry: &[u8]) -> Key {
     XxHash3_128::oneshot_with_seed(XxHash3_64::oneshot(around), entry)
 }
 
+/// A document, taken apart.
+struct Entries<'a> {
+    /// What stands before the first entry.
+    above: &'a [u8],
+    all: Vec<(Key, &'a [u8])>,
+    below: &'a [u8],
+}
+
+impl<'a> Entries<'a> {
+    /// `None` if there are none, or it is not certain where they begin.
+    fn of(bytes: &'a [u8], open: &str, close: &str) -> Option<Self> {
+        let find = |text: &[u8], what: &str| memchr::memmem::find(text, what.as_bytes());
+        let (above, mut rest) = bytes.split_at(find(bytes, open)?);
+        // the namespaces are told before the first thing that a feed says of itself
+        let around = &above[..find(above, "<title>")?];
+        if ["<!", "<?fit"].iter().any(|odd| find(above, odd).is_some()) {
+            return None;
+        }
+        let mut all = Vec::new();
+        while rest.starts_with(open.as_bytes()) {
+            // if it ends further on in truth, this is the beginning of an entry, and none is known that is one
+            let Some(end) = find(rest, close).map(|end| end + close.len()) else {
+                break;
+            };
+            let (entry, behind) = rest.split_at(end);
+            all.push((self::key(around, entry), entry));
+            rest = behind;
+        }
+        Some(Self {
+            above,
+            all,
+            below: rest,
+        })
+    }
+}
+
+/// So many bytes of entries are read at a time, where many are not known.
+const PART: usize = 256 << 10;
+
+/// Gets to know the entries of a long document on all cores. Each part of them is read with all that stands around the
+/// entries; where one of them is no entry in truth, its mark will not be met.
+pub(super) fn read_ahead(bytes: &[u8], open: &str, close: &str, read: impl Fn(Short<'_>) + Sync) {
+    if bytes.len() < 2 * PART {
+        return;
+    }
+    let Some(mut document) = Entries::of(bytes, open, close) else {
+        return;
+    };
+    document.all.retain(|(key, _)| recall(key).is_none());
+    let length = |entries: &[(Key, &[u8])]| entries.iter().map(|(_, entry)| entry.len()).sum();
+    let total: usize = length(&document.all);
+    if total < 2 * PART {
+        return;
+    }
+    // entries of one feed are about as long as each other
+    let few = (document.all.len() * PART / total).max(1);
+    let parts = document.all.par_chunks(few);
+    parts.for_each(|part| read(Short::without_known(&document, part)));
+}
+
 /// A document as it is read: without what is known to be fit.
 pub(super) struct Short<'a> {
     pub(super) text: Cow<'a, [u8]>,
@@ -107,38 +168,27 @@ impl<'a> Short<'a> {
 
     /// Leaves out, of a document whose entries stand one behind the other between `open` and `close`, those that are known.
     pub(super) fn of(bytes: &'a [u8], open: &str, close: &str) -> Self {
-        let mut short = Self::whole(bytes);
-        let find = |text: &[u8], what: &str| memchr::memmem::find(text, what.as_bytes());
-        let Some(start) = find(bytes, open) else {
-            return short;
-        };
-        let above = &bytes[..start];
-        // the namespaces are told before the first thing that a feed says of itself
-        let Some(around) = find(above, "<title>").map(|end| &above[..end]) else {
-            return short;
-        };
-        if ["<!", "<?fit"].iter().any(|odd| find(above, odd).is_some()) {
-            return short;
+        match Entries::of(bytes, open, close) {
+            Some(entries) => Self::without_known(&entries, &entries.all),
+            None => Self::whole(bytes),
         }
-        let mut text = above.to_vec();
-        let mut rest = &bytes[start..];
-        while rest.starts_with(open.as_bytes()) {
-            // if it ends further on in truth, this is the beginning of an entry, and none is known that is one
-            let Some(end) = find(rest, close).map(|end| end + close.len()) else {
-                break;
-            };
-            let key = self::key(around, &rest[..end]);
-            if let Some(facts) = recall(&key) {
+    }
+
+    /// A document with some of its entries, and of those with marks in the places of all that are known.
+    fn without_known(document: &Entries<'_>, entries: &[(Key, &[u8])]) -> Self {
+        let mut short = Self::whole(&[]);
+        let mut text = document.above.to_vec();
+        for (key, entry) in entries {
+            if let Some(facts) = recall(key) {
                 text.extend_from_slice(format!("<?{MARK} {}?>", short.known.len()).as_bytes());
                 short.known.push(facts);
             } else {
-                let at = text.len();
-                short.unknown.insert(at, (at..at + end, key));
-                text.extend_from_slice(&rest[..end]);
+                let span = text.len()..text.len() + entry.len();
+                short.unknown.insert(span.start, (span, *key));
+                text.extend_from_slice(entry);
             }
-            rest = &rest[end..];
         }
-        text.extend_from_slice(rest);
+        text.extend_from_slice(document.below);
         short.text = text.into();
         short
     }

@@ -3,11 +3,14 @@
 
 use std::collections::HashSet;
 
-use super::memory::{Facts, LEFT_OUT, Short};
+use super::memory::{Facts, LEFT_OUT, Short, read_ahead};
 use super::xml::{Element, walk};
 use super::{Findings, Place, forms, html, shown};
 
 pub(super) fn check(bytes: &[u8], place: Place<'_>, findings: &mut Findings) {
+    read_ahead(bytes, "<item>", "</item>", |part| {
+        read(part, place, &mut Findings::default());
+    });
     let mut found = Findings::default();
     if !read(Short::of(bytes, "<item>", "</item>"), place, &mut found) {
         found = Findings::default();

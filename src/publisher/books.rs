@@ -280,7 +280,7 @@ impl Books {
             .filter(|p| p.level < Level::Error)
             .map(ToString::to_string)
             .collect();
-        let missing = self.state.keep(&config.state(), &paths, sources)?;
+        let missing = self.state.sources.keep(&config.state(), &paths, sources)?;
         let missing = missing.into_iter().filter_map(|path| {
             let number = catalogue.number(path)?;
             catalogue
@@ -291,12 +291,12 @@ impl Books {
         });
         let missing: BTreeMap<String, String> = missing.collect();
         if !missing.is_empty() {
-            self.state.keep(&config.state(), &paths, &missing)?;
+            self.state.sources.keep(&config.state(), &paths, &missing)?;
         }
         if self.state == before {
             Ok(())
         } else {
-            self.state.save(&config.state())
+            self.state.settle(&config.state())
         }
     }
 }

@@ -349,7 +349,7 @@ pub(super) fn fall_back(
     if catalogue.around(&path).any(|section| section.draft) {
         return Offer::No;
     }
-    let kept = state.good(&config.state(), &path);
+    let kept = state.sources.get(&config.state(), &path);
     let Some(article) = kept.and_then(|bytes| again(&path, bytes, config)) else {
         return Offer::Lost;
     };
@@ -415,7 +415,7 @@ pub(super) fn whole(
     let mut article = match parsed {
         Some(article) if is_same(&article) => article,
         parsed => {
-            let good = state.good(&config.state(), path);
+            let good = state.sources.get(&config.state(), path);
             let good = good.and_then(|bytes| again(path, bytes, config));
             good.filter(is_same).or(parsed)?
         }

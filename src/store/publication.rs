@@ -136,12 +136,7 @@ impl Disk {
             .parent()
             .filter(|home| !home.as_os_str().is_empty());
         let beside = beside.unwrap_or(Path::new(".")).to_path_buf();
-        let mut folders = BTreeSet::from([
-            self.feeds.clone(),
-            self.state.clone(),
-            self.state.join("good"),
-            beside,
-        ]);
+        let mut folders = BTreeSet::from([self.feeds.clone(), self.state.clone(), beside]);
         let places = pending.keys().map(|route| self.feeds.join(route));
         let places = places.chain(coming.cloned());
         folders.extend(places.filter_map(|place| place.parent().map(Path::to_path_buf)));
