@@ -214,6 +214,7 @@ impl<'a> Publisher<'a> {
             disk: &books.disk,
             manifest: books.manifest.as_ref(),
             thorough: is_thorough,
+            is_dry: order.dry_run,
             now: order.now,
             progress: self.progress,
         };
@@ -249,7 +250,7 @@ impl<'a> Publisher<'a> {
             desk,
             order,
             &rendering.shown,
-            &rendering.sources,
+            rendering.sources,
             &mut turn,
         )?;
         desk.keep_state(config, std::mem::take(&mut books.state));

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use rayon::prelude::*;
 
 use crate::edition::{Body, Document, Kind};
-use crate::feed::{Feed, Item};
+use crate::feed::{Content, Feed, Item};
 
 mod atom;
 mod json;
@@ -24,6 +24,9 @@ struct Frame {
     between: &'static [u8],
     below: &'static [u8],
 }
+
+/// So many entries are written at a time.
+const SOME: usize = 1024;
 
 /// Writes every document of a feed. An entry that was written before is taken from `pieces`.
 ///
@@ -49,30 +52,31 @@ fn document(
         Kind::Atom => atom::entry(item, feed).map_err(|error| format!("Atom: {error}")),
         _ => json::item(item, feed).map_err(|error| format!("JSON Feed: {error}")),
     };
-    let entries = feed.items.par_iter().zip(digests);
-    let entries = entries.map(|(item, digest)| match known.get(&key(digest)) {
-        Some(piece) => Ok(piece),
-        None => entry(item).map(Bytes::from),
-    });
-    let entries: Vec<Bytes> = entries.collect::<Result<_, String>>()?;
     let frame = match kind {
         Kind::Rss => rss::frame(feed).map_err(|error| format!("RSS: {error}"))?,
         Kind::Atom => atom::frame(feed).map_err(|error| format!("Atom: {error}"))?,
         _ => json::frame(feed).map_err(|error| format!("JSON Feed: {error}"))?,
     };
-    let room = entries
-        .iter()
-        .map(|entry| entry.len() + frame.between.len());
-    let room = frame.above.len() + room.sum::<usize>() + frame.below.len();
-    let mut bytes = Vec::with_capacity(room);
+    let has_text = feed.spec.content != Content::Summary;
+    let text = |item: &Item| if has_text { item.html.len() * 9 / 8 } else { 0 };
+    let room = feed.items.iter().map(|item| text(item) + 2048);
+    let mut bytes = Vec::with_capacity(frame.above.len() + room.sum::<usize>());
     bytes.extend_from_slice(&frame.above);
-    let mut spans = Vec::with_capacity(entries.len());
-    for (index, entry) in entries.into_iter().enumerate() {
-        if index > 0 {
-            bytes.extend_from_slice(frame.between);
+    let mut spans = Vec::with_capacity(feed.items.len());
+    // some at a time: all would take as much room as the document, beside it
+    for (items, digests) in feed.items.chunks(SOME).zip(digests.chunks(SOME)) {
+        let entries = items.par_iter().zip(digests);
+        let entries = entries.map(|(item, digest)| match known.get(&key(digest)) {
+            Some(piece) => Ok(piece),
+            None => entry(item).map(Bytes::from),
+        });
+        for entry in entries.collect::<Result<Vec<Bytes>, String>>()? {
+            if !spans.is_empty() {
+                bytes.extend_from_slice(frame.between);
+            }
+            spans.push(bytes.len()..bytes.len() + entry.len());
+            bytes.extend_from_slice(&entry);
         }
-        spans.push(bytes.len()..bytes.len() + entry.len());
-        bytes.extend_from_slice(&entry);
     }
     bytes.extend_from_slice(frame.below);
     let bytes = Bytes::from(bytes);

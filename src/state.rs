@@ -13,7 +13,7 @@ use crate::store::durable;
 
 mod sources;
 
-pub use sources::Sources;
+pub use sources::{Fresh, Intake, Sources};
 
 const FILE: &str = "state.json";
 

@@ -143,7 +143,6 @@ fn is_plain_text(text: &str) -> bool {
         && memchr::memchr_iter(b'&', text.as_bytes()).all(is_known)
 }
 
-#[cfg(debug_assertions)]
 fn found(html: &str, element: &str) -> Vec<super::Finding> {
     let mut findings = Findings::default();
     read(html, element, &mut findings);

@@ -1,6 +1,6 @@
 //! What is remembered between turns: the ledger, the manifest and the state, opened and closed in the right order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use crate::edition::LedgerMark;
 use crate::edition::encode::Coding;
 use crate::ledger::{Fault, FeedRecord, Index, Record};
 use crate::link::PAGES;
-use crate::state::State;
+use crate::state::{Fresh, State};
 use crate::store::{Encode, Ready, durable};
 
 /// The books of one turn.
@@ -254,7 +254,7 @@ impl Books {
         desk: &Desk,
         order: &Order,
         shown: &BTreeSet<Number>,
-        sources: &BTreeMap<String, String>,
+        sources: Fresh,
         turn: &mut Turn,
     ) -> Result<()> {
         turn.problems
@@ -280,19 +280,22 @@ impl Books {
             .filter(|p| p.level < Level::Error)
             .map(ToString::to_string)
             .collect();
-        let missing = self.state.sources.keep(&config.state(), &paths, sources)?;
-        let missing = missing.into_iter().filter_map(|path| {
-            let number = catalogue.number(path)?;
-            catalogue
-                .row(number)
-                .filter(|row| row.reading == Reading::Whole)?;
-            let article = super::read::whole(config, catalogue, &self.state, number)?;
-            Some((path.to_owned(), article.body.file))
-        });
-        let missing: BTreeMap<String, String> = missing.collect();
-        if !missing.is_empty() {
-            self.state.sources.keep(&config.state(), &paths, &missing)?;
+        let missing = self.state.sources.keep(&paths, sources)?;
+        let intake = self.state.sources.intake(&config.state());
+        for path in missing {
+            let number = catalogue.number(path);
+            let whole = number.filter(|number| {
+                let row = catalogue.row(*number);
+                row.is_some_and(|row| row.reading == Reading::Whole)
+            });
+            let article =
+                whole.and_then(|number| super::read::whole(config, catalogue, &self.state, number));
+            if let Some(article) = article {
+                intake.put(path, article.body.file.as_bytes());
+            }
         }
+        let fresh = intake.close();
+        self.state.sources.keep(&paths, fresh)?;
         if self.state == before {
             Ok(())
         } else {

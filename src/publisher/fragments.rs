@@ -13,6 +13,7 @@ use crate::catalogue::{Entry, Number, Reading};
 use crate::fragment::{self, Fragment};
 use crate::problem::Problem;
 use crate::site::Site;
+use crate::state::Intake;
 
 /// The version of all that a rendering is made of, where it is known without rendering.
 pub(super) type Looks = HashMap<Number, u64>;
@@ -99,25 +100,24 @@ pub(super) fn fragments(
         }
     }
     studio.progress.stage("rendering", missing.len());
+    let intake = studio.state.sources.intake(&studio.config.state());
     let rendered: Vec<(Number, Rendered)> = missing
         .par_iter()
         .map(|number| {
-            let rendered = one(*number, studio, catalogue, site);
+            let rendered = one(*number, studio, catalogue, site, &intake);
             studio.progress.step();
             (*number, rendered)
         })
         .collect();
+    rendering.sources = intake.close();
     for (number, rendered) in rendered {
         let path = desk.catalogue.row(number).map(|row| row.path.to_string());
         let path = path.unwrap_or_default();
         match rendered {
             Rendered::Whole(made) => {
-                let (fragment, shown, source) = *made;
+                let (fragment, shown) = *made;
                 let look = look(&shown);
                 looks.insert(number, look);
-                rendering
-                    .sources
-                    .extend(source.map(|source| (path.clone(), source)));
                 desk.shown.insert(path, shown);
                 let fragment = Arc::new(fragment);
                 desk.fragments.insert(number, (look, Arc::clone(&fragment)));
@@ -136,12 +136,18 @@ pub(super) fn fragments(
 }
 
 enum Rendered {
-    /// With what it is made of, and with its source, if that is its file.
-    Whole(Box<(Fragment, Shown, Option<String>)>),
+    /// With what it is made of.
+    Whole(Box<(Fragment, Shown)>),
     Not(Problem),
 }
 
-fn one(number: Number, studio: &Studio<'_>, catalogue: &Catalogue, site: &Site) -> Rendered {
+fn one(
+    number: Number,
+    studio: &Studio<'_>,
+    catalogue: &Catalogue,
+    site: &Site,
+    intake: &Intake<'_>,
+) -> Rendered {
     let row = catalogue.row(number);
     let path = row.map_or("", |row| &row.path);
     let whole = super::read::whole(studio.config, catalogue, studio.state, number);
@@ -180,8 +186,10 @@ fn one(number: Number, studio: &Studio<'_>, catalogue: &Catalogue, site: &Site) 
                 is_new: true,
             };
             let is_file = row.is_some_and(|row| row.reading == Reading::Whole);
-            let source = is_file.then_some(entry.article.body.file);
-            Rendered::Whole(Box::new((fragment, shown, source)))
+            if is_file && !studio.is_dry {
+                intake.put(path, entry.article.body.file.as_bytes());
+            }
+            Rendered::Whole(Box::new((fragment, shown)))
         }
         Err(cause) => Rendered::Not(super::read::fault(path, &cause)),
     }

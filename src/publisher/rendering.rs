@@ -17,7 +17,7 @@ use crate::ledger::FeedRecord;
 use crate::link::PAGES;
 use crate::problem::Problem;
 use crate::render::{self, opml};
-use crate::state::State;
+use crate::state::{Fresh, State};
 use crate::{page, site::Site};
 
 /// What a catalogue becomes.
@@ -27,8 +27,8 @@ pub(super) struct Rendering {
     pub(super) feeds: Vec<FeedRecord>,
     /// The entries that some document shows.
     pub(super) shown: BTreeSet<Number>,
-    /// The sources of those that were rendered in this turn, by path.
-    pub(super) sources: BTreeMap<String, String>,
+    /// The sources of those that were rendered in this turn.
+    pub(super) sources: Fresh,
     /// The routes of all feeds that there are to be.
     pub(super) wanted: BTreeSet<String>,
     /// The next instant at which an entry becomes too old for a feed.
@@ -63,6 +63,8 @@ pub(super) struct Studio<'a> {
     pub(super) manifest: Option<&'a Manifest>,
     /// Whether everything that was published is looked at, though nothing was heard of it.
     pub(super) thorough: bool,
+    /// Whether nothing is to be written.
+    pub(super) is_dry: bool,
     pub(super) now: DateTime<Utc>,
     pub(super) progress: &'a dyn Progress,
 }
@@ -101,7 +103,7 @@ pub(super) fn render(studio: &Studio<'_>, desk: &mut Desk) -> anyhow::Result<Ren
         edition: Edition::default(),
         feeds: Vec::new(),
         shown,
-        sources: BTreeMap::new(),
+        sources: Fresh::default(),
         next: None,
         wanted: BTreeSet::new(),
         notes: Vec::new(),

@@ -7,9 +7,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// A file with more bytes than this that nobody needs, and more than are needed, is written anew.
@@ -31,30 +31,50 @@ struct Kept {
     length: u64,
 }
 
+/// Sources that were written, and count when they are kept.
+#[derive(Debug, Default)]
+pub struct Fresh {
+    written: BTreeMap<String, Kept>,
+    failed: Option<std::io::Error>,
+}
+
+/// Takes sources, from any thread.
+#[derive(Debug)]
+pub struct Intake<'a> {
+    known: &'a Sources,
+    place: PathBuf,
+    inner: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    file: Option<(BufWriter<File>, u64)>,
+    fresh: Fresh,
+}
+
 impl Sources {
-    /// Keeps the sources of `shown` (paths), of which `fresh` (path and text) are new, and forgets all others. The paths of
-    /// those that neither were kept nor are new are given back.
+    /// Where sources can be put before it is certain that they are kept. A run that ends before has done no harm: nothing
+    /// names what it wrote.
+    #[must_use]
+    pub fn intake(&self, folder: &Path) -> Intake<'_> {
+        Intake {
+            known: self,
+            place: self.place(folder),
+            inner: Mutex::default(),
+        }
+    }
+
+    /// Keeps the sources of `shown` (paths), of which `fresh` are new, and forgets all others. The paths of those that neither
+    /// were kept nor are new are given back.
     ///
     /// # Errors
-    /// If the disk refuses.
-    pub fn keep<'s>(
-        &mut self,
-        folder: &Path,
-        shown: &BTreeSet<&'s str>,
-        fresh: &BTreeMap<String, String>,
-    ) -> Result<Vec<&'s str>> {
-        self.kept.retain(|path, _| shown.contains(path.as_str()));
-        let kept = &self.kept;
-        let fresh = fresh.par_iter().filter_map(|(path, source)| {
-            let hash = hash(source.as_bytes());
-            let is_new = kept.get(path).is_none_or(|kept| kept.hash != hash);
-            is_new.then_some((path, source, hash))
-        });
-        let fresh: Vec<(&String, &String, String)> = fresh.collect();
-        if !fresh.is_empty() {
-            let file = self.append(folder, fresh.into_iter());
-            file.with_context(|| format!("cannot write `{}`", self.place(folder).display()))?;
+    /// If the disk refused one of the new ones.
+    pub fn keep<'s>(&mut self, shown: &BTreeSet<&'s str>, fresh: Fresh) -> Result<Vec<&'s str>> {
+        if let Some(error) = fresh.failed {
+            return Err(error).context("cannot keep the sources of articles in the state folder");
         }
+        self.kept.retain(|path, _| shown.contains(path.as_str()));
+        self.kept.extend(fresh.written);
         let missing = shown.iter().filter(|path| !self.kept.contains_key(**path));
         Ok(missing.copied().collect())
     }
@@ -83,15 +103,16 @@ impl Sources {
             file: self.file + 1,
             kept: BTreeMap::new(),
         };
-        let place = new.place(folder);
         // one that a run left that died
-        let _ = fs::remove_file(&place);
-        let sources = self.kept.iter().filter_map(|(path, kept)| {
-            let source = kept.read(&old)?;
-            Some((path, source, kept.hash.clone()))
-        });
-        new.append(folder, sources)
-            .with_context(|| format!("cannot write `{}`", place.display()))?;
+        let _ = fs::remove_file(new.place(folder));
+        let intake = new.intake(folder);
+        for (path, kept) in &self.kept {
+            if let Some(source) = kept.read(&old) {
+                intake.put(path, &source);
+            }
+        }
+        let fresh = intake.close();
+        new.keep(&self.kept.keys().map(String::as_str).collect(), fresh)?;
         *self = new;
         Ok(true)
     }
@@ -109,31 +130,55 @@ impl Sources {
     fn place(&self, folder: &Path) -> PathBuf {
         folder.join(format!("sources-{}", self.file))
     }
+}
 
-    fn append<'s, S: AsRef<[u8]>>(
-        &mut self,
-        folder: &Path,
-        sources: impl Iterator<Item = (&'s String, S, String)>,
-    ) -> std::io::Result<()> {
-        fs::create_dir_all(folder)?;
-        // what a run that died had appended is of no use, and does no harm
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.place(folder))?;
-        let mut at = file.seek(SeekFrom::End(0))?;
-        let mut out = BufWriter::with_capacity(1 << 16, file);
-        let mut fresh = Vec::new();
-        for (path, source, hash) in sources {
-            let source = source.as_ref();
-            out.write_all(source)?;
-            let length = source.len() as u64;
-            fresh.push((path.clone(), Kept { hash, at, length }));
-            at += length;
+impl Intake<'_> {
+    /// Takes the source of the article at `path`.
+    pub fn put(&self, path: &str, source: &[u8]) {
+        let hash = hash(source);
+        let known = self.known.kept.get(path).filter(|kept| kept.hash == hash);
+        // each put is whole: a thread that panics does so before or after one
+        let mut open = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.fresh.failed.is_some() {
+            return;
         }
-        out.flush()?;
-        self.kept.extend(fresh);
-        Ok(())
+        let written = match known {
+            Some(known) => Ok(known.clone()),
+            None => open.append(&self.place, source, hash),
+        };
+        match written {
+            Ok(kept) => drop(open.fresh.written.insert(path.to_owned(), kept)),
+            Err(error) => open.fresh.failed = Some(error),
+        }
+    }
+
+    /// What was taken.
+    #[must_use]
+    pub fn close(self) -> Fresh {
+        let open = self.inner.into_inner();
+        let mut open = open.unwrap_or_else(PoisonError::into_inner);
+        let flushed = open.file.as_mut().map_or(Ok(()), |(out, _)| out.flush());
+        open.fresh.failed = open.fresh.failed.or(flushed.err());
+        open.fresh
+    }
+}
+
+impl Open {
+    fn append(&mut self, place: &Path, source: &[u8], hash: String) -> std::io::Result<Kept> {
+        let (out, end) = match &mut self.file {
+            Some(open) => open,
+            closed => {
+                fs::create_dir_all(place.parent().unwrap_or(place))?;
+                // what a run that died had appended is of no use, and does no harm
+                let mut file = OpenOptions::new().create(true).append(true).open(place)?;
+                let end = file.seek(SeekFrom::End(0))?;
+                closed.insert((BufWriter::with_capacity(1 << 16, file), end))
+            }
+        };
+        out.write_all(source)?;
+        let (at, length) = (*end, source.len() as u64);
+        *end += length;
+        Ok(Kept { hash, at, length })
     }
 }
 
@@ -169,16 +214,19 @@ mod tests {
         let long = |mark: u32| format!("{mark} {}", "x".repeat(100_000));
         let paths = ["a.md", "b.md", "c.md"];
         let shown: BTreeSet<&str> = paths.into();
-        let first: BTreeMap<String, String> = [
-            ("a.md".to_owned(), long(0)),
-            ("b.md".to_owned(), "b".to_owned()),
-        ]
-        .into();
-        assert_eq!(sources.keep(&folder, &shown, &first).unwrap(), ["c.md"]);
+        let put = |sources: &Sources, pairs: &[(&str, String)]| {
+            let intake = sources.intake(&folder);
+            pairs
+                .iter()
+                .for_each(|(path, source)| intake.put(path, source.as_bytes()));
+            intake.close()
+        };
+        let fresh = put(&sources, &[("a.md", long(0)), ("b.md", "b".to_owned())]);
+        assert_eq!(sources.keep(&shown, fresh).unwrap(), ["c.md"]);
         let mut most = 0;
         for mark in 1..100 {
-            let fresh = [("a.md".to_owned(), long(mark))].into();
-            sources.keep(&folder, &shown, &fresh).unwrap();
+            let fresh = put(&sources, &[("a.md", long(mark)), ("b.md", "b".to_owned())]);
+            sources.keep(&shown, fresh).unwrap();
             if sources.tidy(&folder).unwrap() {
                 sources.forget_old(&folder);
             }
@@ -199,9 +247,7 @@ mod tests {
         assert_eq!(sources.get(&folder, "a.md"), None);
         assert!(!sources.tidy(&folder).unwrap());
         assert_eq!(
-            sources
-                .keep(&folder, &["b.md"].into(), &BTreeMap::new())
-                .unwrap(),
+            sources.keep(&["b.md"].into(), Fresh::default()).unwrap(),
             [""; 0]
         );
         assert_eq!(sources.get(&folder, "b.md"), None);
