@@ -112,7 +112,8 @@ fn is_plain_tag<'t>(tag: &'t str, open: &mut Vec<&'t str>) -> bool {
             return false;
         };
         let is_harmless = match key {
-            "style" | "srcset" => false,
+            "style" => is_plain_style(value),
+            "srcset" => false,
             key if ADDRESSES.contains(&key) => ["http://", "https://", "mailto:", "tel:"]
                 .iter()
                 .any(|scheme| value.starts_with(scheme)),
@@ -358,6 +359,7 @@ mod tests {
             "em title=\"a\"lang=\"de\"",
             "em title='x'",
             "em title",
+            "p style=\"text-align:left\"",
             "p onclick=\"x\"",
             "p style=\"x:y\"",
             "P",
