@@ -272,13 +272,18 @@ impl Crank {
                 let seen =
                     self.settled(Identity::of(&self.config.articles, &self.config_file), now);
                 let replaced = watch.replaced(&seen);
-                if !replaced.is_empty() {
+                self.identity = seen;
+                watch.believe(seen);
+                if replaced.contains(&Wake::Folder) {
                     // whoever swaps a folder has filled the new one before
-                    at_all |= replaced.contains(&Wake::Folder);
-                    woken.extend(replaced);
-                    self.identity = seen;
+                    at_all = true;
                     watch = self.watch(waker);
+                } else if !watch.is_whole() {
+                    let whole = self.watch(waker);
+                    whole.inherit(&watch);
+                    watch = whole;
                 }
+                woken.extend(replaced);
                 self.follow();
             }
             if woken.contains(&Wake::Stop) {
@@ -304,6 +309,10 @@ impl Crank {
                 if let Some(is_changed) = self.is_changed(stop) {
                     walked = now;
                     at_all |= is_changed;
+                    if is_changed && watch.deaf.is_none() {
+                        // no event told of it: whatever the cause, another watch may hear more
+                        watch = self.watch(waker);
+                    }
                 }
             }
             due |= at_all;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use notify::event::{
     AccessKind, AccessMode, CreateKind, EventKind, ModifyKind, RemoveKind, RenameMode,
@@ -57,6 +57,10 @@ struct Bustle {
     heard: BTreeSet<PathBuf>,
     /// Whether something happened that names no file, or more of them than it names.
     is_vague: bool,
+    /// Whether a folder came since all was watched anew.
+    has_grown: bool,
+    /// Whether something may not be watched any more, or not yet.
+    is_torn: bool,
 }
 
 /// When the folder should be looked at.
@@ -113,6 +117,37 @@ impl Watch {
         }
     }
 
+    /// Whether what happens is heard, as far as is known: not where the folder itself was moved or events were lost, and not
+    /// where a folder came, since one in it that went at that moment ends the search for others.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !lock(&self.bustle).is_torn
+    }
+
+    /// Goes on where another watch of the same folder stops.
+    pub fn inherit(&self, before: &Self) {
+        let old = std::mem::take(&mut *lock(&before.bustle));
+        let mut new = lock(&self.bustle);
+        if let Some((first, last)) = old.pending {
+            let (_, latest) = new.pending.unwrap_or((first, last));
+            new.pending = Some((first, latest.max(last)));
+        } else {
+            // what happened unheard is to be found too
+            new.echoes.push(clock());
+        }
+        new.open.extend(old.open);
+        new.gone.extend(old.gone);
+        new.echoes.extend(old.echoes);
+        new.heard.extend(old.heard);
+        new.is_vague = true;
+        new.has_grown |= old.has_grown;
+    }
+
+    /// The configuration was looked at: it is this one.
+    pub fn believe(&mut self, identity: Identity) {
+        self.identity = identity;
+    }
+
     /// From now on what this returns becomes true as soon as anything happens in the folder.
     #[must_use]
     pub fn quiet(&self) -> Arc<AtomicBool> {
@@ -155,7 +190,11 @@ impl Watch {
 
     /// The folder was compared.
     pub fn looked(&self, now: Instant) {
-        lock(&self.bustle).echoes.retain(|echo| *echo > now);
+        let mut bustle = lock(&self.bustle);
+        bustle.echoes.retain(|echo| *echo > now);
+        if bustle.echoes.is_empty() {
+            bustle.is_torn |= std::mem::take(&mut bustle.has_grown);
+        }
     }
 
     /// A turn begins: it answers all that happened until now. The files of which something was heard, if that was all.
@@ -182,8 +221,9 @@ impl Watch {
 /// By which a folder and a file are known to be the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
-    /// Of the folder: device and inode; `None` if there is none.
-    pub articles: Option<(u64, u64)>,
+    /// Of the folder: device, inode, and birth, since the inode of a folder that went is given to the next; `None` if there
+    /// is none.
+    pub articles: Option<(u64, u64, Option<SystemTime>)>,
     /// Of the configuration.
     pub config: Stamp,
 }
@@ -198,7 +238,7 @@ impl Identity {
         let articles = std::fs::metadata(articles).ok();
         let config = std::fs::metadata(config).ok();
         Self {
-            articles: articles.map(|meta| (meta.dev(), meta.ino())),
+            articles: articles.map(|meta| (meta.dev(), meta.ino(), meta.created().ok())),
             config: config.map(|meta| (meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec())),
         }
     }
@@ -226,7 +266,9 @@ fn start(
         finished: finished.clone(),
         wakes: wakes.clone(),
     };
-    let watcher = notify::recommended_watcher(move |event| listener.hear(event));
+    // a link and what it leads to share one watch: it would end with either. What lies in the folder has its own
+    let settings = notify::Config::default().with_follow_symlinks(false);
+    let watcher = RecommendedWatcher::new(move |event| listener.hear(event), settings);
     let mut watcher = watcher.map_err(|error| advice(&error))?;
     // whoever swaps the folder or the file does it there; a folder that cannot be watched is polled
     for parent in [parent(articles), parent(config)] {
@@ -308,9 +350,7 @@ impl Listener {
         let wake = if let Ok(event) = event {
             self.understand(&event)
         } else {
-            // whatever was lost, the scan finds it
-            self.note(|bustle| bustle.is_vague = true);
-            Some(Wake::Folder)
+            Some(self.tear())
         };
         if let Some(wake) = wake {
             // nobody listens any more when the program ends
@@ -325,9 +365,12 @@ impl Listener {
             return None;
         }
         if event.need_rescan() || event.paths.is_empty() {
-            self.note(|bustle| bustle.is_vague = true);
-            return Some(Wake::Folder);
+            return Some(self.tear());
         }
+        let is_move = matches!(
+            event.kind,
+            EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+        );
         let mut wake = None;
         // an editor that moves the text aside before it writes the new one leaves a gap; a move within the folder none
         let stays = |path: &Path| self.is_inside(path) && self.concerns_us(path);
@@ -347,11 +390,11 @@ impl Listener {
                     self.take_in(event.kind, end, path);
                     wake = Some(Wake::Folder);
                 }
-            } else if self.is_named(path, self.config.as_deref()) {
+            } else if self.is_ourselves(path) {
+                // moved away and back again it would be the same, and be watched no more
+                wake = Some(if is_move { self.tear() } else { Wake::Look });
+            } else if path.file_name().map(Path::new) == self.config.as_deref() {
                 wake = Some(Wake::Look);
-            } else if self.is_named(path, self.name.as_deref()) {
-                self.note(|bustle| bustle.is_vague = true);
-                wake = Some(Wake::Folder);
             }
         }
         wake
@@ -363,8 +406,19 @@ impl Listener {
             .is_some_and(|root| path.starts_with(root) && path != root)
     }
 
-    fn is_named(&self, path: &Path, name: Option<&Path>) -> bool {
-        path.file_name().map(Path::new) == name || self.root.as_deref() == Some(path)
+    /// Whether this is the folder itself, or a link to it.
+    fn is_ourselves(&self, path: &Path) -> bool {
+        path.file_name().map(Path::new) == self.name.as_deref()
+            || self.root.as_deref() == Some(path)
+    }
+
+    /// Whatever was not heard, a look at everything finds it, and another watch hears what comes.
+    fn tear(&self) -> Wake {
+        self.note(|bustle| {
+            bustle.is_vague = true;
+            bustle.is_torn = true;
+        });
+        Wake::Folder
     }
 
     fn concerns_us(&self, path: &Path) -> bool {
@@ -392,6 +446,7 @@ impl Listener {
             bustle.gone.remove(path);
             if path.is_dir() {
                 bustle.is_vague = true;
+                bustle.has_grown = true;
                 bustle.echoes.extend(ECHOES.map(|echo| clock() + echo));
             }
         };
@@ -417,6 +472,7 @@ impl Listener {
             }
             EventKind::Create(CreateKind::Folder) => {
                 bustle.is_vague = true;
+                bustle.has_grown = true;
                 bustle.gone.remove(path);
                 bustle.echoes.extend(ECHOES.map(|echo| clock() + echo));
             }
