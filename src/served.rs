@@ -157,19 +157,9 @@ impl Served {
         (before, now): (&Manifest, &Manifest),
         mut changed: impl Iterator<Item = Exhibit<'a>> + Clone,
     ) -> Option<Self> {
-        let Detours {
-            aliases,
-            moved,
-            gone,
-        } = &terms.detours;
-        // a detour that leads to a detour is not found again where it was
-        let is_detour = |path: &String| {
-            aliases.contains_key(path) || moved.contains_key(path) || gone.contains(path)
-        };
         let is_like = self.terms == terms.sense()
             && (&before.moved, &before.gone) == (&now.moved, &now.gone)
-            && before.documents.len() == now.documents.len()
-            && !aliases.values().any(is_detour);
+            && before.documents.len() == now.documents.len();
         let others: HashSet<&str> = changed.clone().map(|exhibit| exhibit.route).collect();
         let mut pairs = before.documents.iter().zip(&now.documents);
         let is_same = |((route, one), (other_route, other)): (

@@ -329,6 +329,10 @@ fn a_wrong_configuration_is_refused_with_its_line_and_a_remedy() {
         ),
         ("[defaults]\nlimit = 0\n", "shows at least one entry"),
         (
+            "[serve]\naliases = { \"/a\" = \"/b\", \"/b\" = \"/rss.xml\" }\n",
+            "the alias `/a` leads to `/b`, which `aliases`, `moved` or `gone` leads elsewhere",
+        ),
+        (
             "[defaults]\ncontent = \"all\"\n",
             "use `both`, `full` or `summary`",
         ),

@@ -209,6 +209,18 @@ fn detours(raw: &raw::Serve, site: Option<&Site>) -> Result<Detours, String> {
         let url = destination(from, &raw.moved, site)?;
         detours.moved.insert(path(from)?, url);
     }
+    let Detours {
+        aliases,
+        moved,
+        gone,
+    } = &detours;
+    let is_detour =
+        |route| aliases.contains_key(route) || moved.contains_key(route) || gone.contains(route);
+    if let Some((from, to)) = aliases.iter().find(|(_, to)| is_detour(to)) {
+        return Err(format!(
+            "the alias `/{from}` leads to `/{to}`, which `aliases`, `moved` or `gone` leads elsewhere; let it lead to a document"
+        ));
+    }
     Ok(detours)
 }
 
