@@ -109,6 +109,32 @@ pub struct Crank {
     last_turn: Instant,
 }
 
+/// When a watch that may be deaf to something may give way to another: the more often that happens, the rarer it must be, since
+/// it costs a walk through all folders.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mending {
+    /// When it was done last, and how long to wait from then.
+    last: Option<(Instant, Duration)>,
+}
+
+impl Mending {
+    fn is_due(self, now: Instant) -> bool {
+        self.last
+            .is_none_or(|(last, pause)| now.duration_since(last) >= pause)
+    }
+
+    /// It was done now; at least once in `longest` it may be done.
+    fn after(self, now: Instant, longest: Duration) -> Self {
+        let pause = match self.last {
+            Some((last, pause)) if now.duration_since(last) < 4 * pause => 2 * pause,
+            _ => TICK,
+        };
+        Self {
+            last: Some((now, pause.min(longest))),
+        }
+    }
+}
+
 struct Silent;
 
 impl Progress for Silent {
@@ -170,13 +196,13 @@ impl Crank {
         self.next
     }
 
-    /// Turns once.
+    /// Turns once. Whether anything was published that is another than before.
     pub fn turn(
         &mut self,
         now: DateTime<Utc>,
         allow_shrink: bool,
         heard: Option<BTreeSet<PathBuf>>,
-    ) {
+    ) -> bool {
         let began = clock();
         let order = Order {
             now,
@@ -222,6 +248,7 @@ impl Crank {
         let outcome =
             Publisher::new(&self.config, &Silent).turn_at(&mut self.desk, &order, &mut show);
         self.manifest = manifest.or(previous);
+        let has_changed = outcome.as_ref().is_ok_and(Turn::changed);
         match outcome {
             Ok(turn) => {
                 self.trouble = None;
@@ -236,6 +263,7 @@ impl Crank {
             }
         }
         self.last_turn = clock();
+        has_changed
     }
 
     /// Turns until it is told to stop.
@@ -254,6 +282,7 @@ impl Crank {
         }
         let mut walked = clock();
         let mut ticked = clock();
+        let mut mending = Mending::default();
         loop {
             // what happens from here on is heard below, or else it cuts the walk short
             let stirred = watch.quiet();
@@ -277,11 +306,14 @@ impl Crank {
                 if replaced.contains(&Wake::Folder) {
                     // whoever swaps a folder has filled the new one before
                     at_all = true;
+                    watch.stop();
                     watch = self.watch(waker);
-                } else if !watch.is_whole() {
+                } else if watch.is_torn() || watch.is_doubtful() && mending.is_due(now) {
+                    watch.stop();
                     let whole = self.watch(waker);
                     whole.inherit(&watch);
                     watch = whole;
+                    mending = mending.after(now, self.config.serve.scan);
                 }
                 woken.extend(replaced);
                 self.follow();
@@ -310,15 +342,17 @@ impl Crank {
                     walked = now;
                     at_all |= is_changed;
                     if is_changed && watch.deaf.is_none() {
-                        // no event told of it: whatever the cause, another watch may hear more
-                        watch = self.watch(waker);
+                        watch.distrust();
                     }
                 }
             }
             due |= at_all;
             if due {
+                let has_lost = watch.has_lost();
                 let heard = watch.answer().filter(|_| !at_all && self.trouble.is_none());
-                self.turn(self.now(), false, heard);
+                if self.turn(self.now(), false, heard) && has_lost {
+                    watch.distrust();
+                }
                 watch.forget();
             } else if clock().duration_since(self.last_turn) >= IDLE {
                 self.improve(waker);

@@ -245,14 +245,23 @@ impl<'a> Publisher<'a> {
         let told = turn.problems.len();
         books.commit(config, desk, order, &edition, show, &mut turn)?;
         desk.may_rest = !spoke_once && turn.problems.len() == told;
-        books.remember(
+        let remembered = books.remember(
             config,
             desk,
             order,
             &rendering.shown,
             rendering.sources,
             &mut turn,
-        )?;
+        );
+        if let Err(error) = remembered {
+            // what is on disk is true
+            books.state = State::load(&config.state());
+            let what = format!("cannot be kept: {error:#}");
+            let problem = Problem::warning(config.state().display().to_string(), what);
+            let remedy =
+                "everything is published; an article that breaks may have no last good version";
+            turn.problems.push(problem.remedy(remedy));
+        }
         desk.keep_state(config, std::mem::take(&mut books.state));
         if let Err(error) = desk.close(config, order, &touched, gone, &turn) {
             let what = format!("cannot be kept: {error:#}");

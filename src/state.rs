@@ -60,7 +60,8 @@ impl State {
     /// # Errors
     /// If the disk refuses.
     pub fn settle(&mut self, folder: &Path) -> Result<()> {
-        let is_tidied = self.sources.tidy(folder)?;
+        // where there is no room to give any back, it is given back later
+        let is_tidied = self.sources.tidy(folder).unwrap_or_default();
         self.save(folder)?;
         if is_tidied {
             self.sources.forget_old(folder);

@@ -57,10 +57,23 @@ struct Bustle {
     heard: BTreeSet<PathBuf>,
     /// Whether something happened that names no file, or more of them than it names.
     is_vague: bool,
-    /// Whether a folder came since all was watched anew.
-    has_grown: bool,
-    /// Whether something may not be watched any more, or not yet.
-    is_torn: bool,
+    /// Whether events were lost.
+    has_lost: bool,
+    hearing: Hearing,
+}
+
+/// Whether what happens is heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Hearing {
+    /// As far as is known.
+    #[default]
+    Whole,
+    /// A folder came: one in it that went at that moment ends the search for others to watch.
+    Grown,
+    /// Something may not be watched yet.
+    Doubtful,
+    /// Something is not watched any more.
+    Torn,
 }
 
 /// When the folder should be looked at.
@@ -86,7 +99,7 @@ pub struct Watch {
     stirred: Arc<AtomicBool>,
     /// Why there are no events, if there are none.
     pub deaf: Option<String>,
-    _watcher: Option<RecommendedWatcher>,
+    watcher: Option<RecommendedWatcher>,
 }
 
 impl Watch {
@@ -113,24 +126,47 @@ impl Watch {
             identity,
             stirred,
             deaf,
-            _watcher: watcher,
+            watcher,
         }
     }
 
-    /// Whether what happens is heard, as far as is known: not where the folder itself was moved or events were lost, and not
-    /// where a folder came, since one in it that went at that moment ends the search for others.
+    /// Whether another watch of the same folder may hear more.
     #[must_use]
-    pub fn is_whole(&self) -> bool {
-        !lock(&self.bustle).is_torn
+    pub fn is_doubtful(&self) -> bool {
+        lock(&self.bustle).hearing >= Hearing::Doubtful
     }
 
-    /// Goes on where another watch of the same folder stops.
+    /// Whether another watch of the same folder hears more.
+    #[must_use]
+    pub fn is_torn(&self) -> bool {
+        lock(&self.bustle).hearing == Hearing::Torn
+    }
+
+    /// Hears nothing more, and gives its room to another: the system has so many watches and no more.
+    pub fn stop(&mut self) {
+        self.watcher = None;
+    }
+
+    /// Whether events were lost that the next turn makes up for. Most often they told of our own reading.
+    #[must_use]
+    pub fn has_lost(&self) -> bool {
+        std::mem::take(&mut lock(&self.bustle).has_lost)
+    }
+
+    /// Something happened of which no event told: another watch may hear more.
+    pub fn distrust(&self) {
+        let mut bustle = lock(&self.bustle);
+        bustle.hearing = bustle.hearing.max(Hearing::Doubtful);
+    }
+
+    /// Goes on where another watch of the same folder stopped.
     pub fn inherit(&self, before: &Self) {
         let old = std::mem::take(&mut *lock(&before.bustle));
         let mut new = lock(&self.bustle);
         if let Some((first, last)) = old.pending {
             let (_, latest) = new.pending.unwrap_or((first, last));
             new.pending = Some((first, latest.max(last)));
+            new.is_vague = true;
         } else {
             // what happened unheard is to be found too
             new.echoes.push(clock());
@@ -139,8 +175,11 @@ impl Watch {
         new.gone.extend(old.gone);
         new.echoes.extend(old.echoes);
         new.heard.extend(old.heard);
-        new.is_vague = true;
-        new.has_grown |= old.has_grown;
+        new.is_vague |= old.is_vague;
+        if old.hearing == Hearing::Grown {
+            new.hearing = new.hearing.max(Hearing::Grown);
+        }
+        new.has_lost |= old.has_lost;
     }
 
     /// The configuration was looked at: it is this one.
@@ -192,8 +231,8 @@ impl Watch {
     pub fn looked(&self, now: Instant) {
         let mut bustle = lock(&self.bustle);
         bustle.echoes.retain(|echo| *echo > now);
-        if bustle.echoes.is_empty() {
-            bustle.is_torn |= std::mem::take(&mut bustle.has_grown);
+        if bustle.echoes.is_empty() && bustle.hearing == Hearing::Grown {
+            bustle.hearing = Hearing::Doubtful;
         }
     }
 
@@ -259,7 +298,7 @@ fn start(
     let real = articles.canonicalize();
     let listener = Listener {
         root: real.as_ref().ok().cloned(),
-        name: articles.file_name().map(PathBuf::from),
+        name: std::path::absolute(articles).ok(),
         config: config.file_name().map(PathBuf::from),
         bustle: Arc::clone(bustle),
         stirred: Arc::clone(stirred),
@@ -336,6 +375,7 @@ enum End {
 
 /// Turns events into what is going on.
 struct Listener {
+    /// Where the folder lies in truth, and where it is looked for.
     root: Option<PathBuf>,
     name: Option<PathBuf>,
     config: Option<PathBuf>,
@@ -365,7 +405,11 @@ impl Listener {
             return None;
         }
         if event.need_rescan() || event.paths.is_empty() {
-            return Some(self.tear());
+            self.note(|bustle| {
+                bustle.is_vague = true;
+                bustle.has_lost = true;
+            });
+            return Some(Wake::Folder);
         }
         let is_move = matches!(
             event.kind,
@@ -408,16 +452,15 @@ impl Listener {
 
     /// Whether this is the folder itself, or a link to it.
     fn is_ourselves(&self, path: &Path) -> bool {
-        path.file_name().map(Path::new) == self.name.as_deref()
-            || self.root.as_deref() == Some(path)
+        [&self.name, &self.root]
+            .iter()
+            .any(|known| known.as_deref() == Some(path))
     }
 
-    /// Whatever was not heard, a look at everything finds it, and another watch hears what comes.
+    /// Whatever was not heard is found when another watch takes over, and hears what comes.
     fn tear(&self) -> Wake {
-        self.note(|bustle| {
-            bustle.is_vague = true;
-            bustle.is_torn = true;
-        });
+        lock(&self.bustle).hearing = Hearing::Torn;
+        self.stirred.store(true, Ordering::Relaxed);
         Wake::Folder
     }
 
@@ -446,7 +489,7 @@ impl Listener {
             bustle.gone.remove(path);
             if path.is_dir() {
                 bustle.is_vague = true;
-                bustle.has_grown = true;
+                bustle.hearing = bustle.hearing.max(Hearing::Grown);
                 bustle.echoes.extend(ECHOES.map(|echo| clock() + echo));
             }
         };
@@ -472,7 +515,7 @@ impl Listener {
             }
             EventKind::Create(CreateKind::Folder) => {
                 bustle.is_vague = true;
-                bustle.has_grown = true;
+                bustle.hearing = bustle.hearing.max(Hearing::Grown);
                 bustle.gone.remove(path);
                 bustle.echoes.extend(ECHOES.map(|echo| clock() + echo));
             }

@@ -275,6 +275,7 @@ fn hostile_inputs_take_no_long_time_and_come_out_safe() {
         "&amp".repeat(n),
         "<".repeat(n),
         "<img src=x>".repeat(5000),
+        "<h2>x<pre><a href=\"#x\">#</a>\n\ncode</pre></h2>".to_owned(),
         format!(
             "<img src='data:image/png;base64,{}'>",
             "A".repeat(3_000_000)

@@ -128,7 +128,12 @@ pub(super) fn read_ahead(bytes: &[u8], open: &str, close: &str, read: impl Fn(Sh
     let Some(mut document) = Entries::of(bytes, open, close) else {
         return;
     };
+    // each part is read with all that stands around it, and no more entries are remembered than so many
+    if document.above.len() + document.below.len() > PART {
+        return;
+    }
     document.all.retain(|(key, _)| recall(key).is_none());
+    document.all.truncate(MANY / 2);
     let length = |entries: &[(Key, &[u8])]| entries.iter().map(|(_, entry)| entry.len()).sum();
     let total: usize = length(&document.all);
     if total < 2 * PART {

@@ -337,6 +337,8 @@ impl State {
             self.fresh_pre = false;
             if shown == "a" && self.is_symbol_anchor(open.at) {
                 self.out.truncate(open.at);
+                // what comes next may be the first thing in it again
+                self.odd |= self.shown() == Some("pre");
                 continue;
             }
             self.out.push_str("</");

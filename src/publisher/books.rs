@@ -280,7 +280,7 @@ impl Books {
             .filter(|p| p.level < Level::Error)
             .map(ToString::to_string)
             .collect();
-        let missing = self.state.sources.keep(&paths, sources)?;
+        let missing = self.state.sources.keep(&config.state(), &paths, sources)?;
         let intake = self.state.sources.intake(&config.state());
         for path in missing {
             let number = catalogue.number(path);
@@ -295,7 +295,7 @@ impl Books {
             }
         }
         let fresh = intake.close();
-        self.state.sources.keep(&paths, fresh)?;
+        self.state.sources.keep(&config.state(), &paths, fresh)?;
         if self.state == before {
             Ok(())
         } else {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -12,8 +12,13 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::store::durable;
+
 /// A file with more bytes than this that nobody needs, and more than are needed, is written anew.
 const WASTE: u64 = 1 << 20;
+
+/// What the name of the file begins with.
+const NAME: &str = "sources-";
 
 /// Where the sources stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +48,8 @@ pub struct Fresh {
 pub struct Intake<'a> {
     known: &'a Sources,
     place: PathBuf,
+    /// Of the file, before anything is put.
+    length: u64,
     inner: Mutex<Open>,
 }
 
@@ -60,6 +67,7 @@ impl Sources {
         Intake {
             known: self,
             place: self.place(folder),
+            length: self.length(folder),
             inner: Mutex::default(),
         }
     }
@@ -69,12 +77,19 @@ impl Sources {
     ///
     /// # Errors
     /// If the disk refused one of the new ones.
-    pub fn keep<'s>(&mut self, shown: &BTreeSet<&'s str>, fresh: Fresh) -> Result<Vec<&'s str>> {
+    pub fn keep<'s>(
+        &mut self,
+        folder: &Path,
+        shown: &BTreeSet<&'s str>,
+        fresh: Fresh,
+    ) -> Result<Vec<&'s str>> {
         if let Some(error) = fresh.failed {
             return Err(error).context("cannot keep the sources of articles in the state folder");
         }
-        self.kept.retain(|path, _| shown.contains(path.as_str()));
         self.kept.extend(fresh.written);
+        let length = self.length(folder);
+        self.kept
+            .retain(|path, kept| shown.contains(path.as_str()) && kept.end() <= length);
         let missing = shown.iter().filter(|path| !self.kept.contains_key(**path));
         Ok(missing.copied().collect())
     }
@@ -92,7 +107,7 @@ impl Sources {
     /// # Errors
     /// If the disk refuses.
     pub fn tidy(&mut self, folder: &Path) -> Result<bool> {
-        let length = fs::metadata(self.place(folder)).map_or(0, |file| file.len());
+        let length = self.length(folder);
         let needed: u64 = self.kept.values().map(|kept| kept.length).sum();
         if length.saturating_sub(needed) <= WASTE.max(needed) {
             return Ok(false);
@@ -103,8 +118,6 @@ impl Sources {
             file: self.file + 1,
             kept: BTreeMap::new(),
         };
-        // one that a run left that died
-        let _ = fs::remove_file(new.place(folder));
         let intake = new.intake(folder);
         for (path, kept) in &self.kept {
             if let Some(source) = kept.read(&old) {
@@ -112,23 +125,37 @@ impl Sources {
             }
         }
         let fresh = intake.close();
-        new.keep(&self.kept.keys().map(String::as_str).collect(), fresh)?;
+        let all = self.kept.keys().map(String::as_str).collect();
+        let kept = new.keep(folder, &all, fresh).and_then(|_| {
+            // the old one goes
+            File::open(new.place(folder))?.sync_all()?;
+            Ok(durable::sync_folder(folder)?)
+        });
+        if let Err(error) = kept {
+            let _ = fs::remove_file(new.place(folder));
+            return Err(error);
+        }
         *self = new;
         Ok(true)
     }
 
-    /// Deletes the file that was there before it was [tidied](Sources::tidy).
+    /// Deletes the files that were there before it was [tidied](Sources::tidy).
     pub fn forget_old(&self, folder: &Path) {
-        let old = Self {
-            file: self.file.wrapping_sub(1),
-            ..Self::default()
-        };
+        let files = fs::read_dir(folder).into_iter().flatten().flatten();
+        let old = files.filter(|file| {
+            file.file_name().to_string_lossy().starts_with(NAME)
+                && file.path() != self.place(folder)
+        });
         // one that stays behind is not used: nothing names it any more
-        let _ = fs::remove_file(old.place(folder));
+        old.for_each(|file| drop(fs::remove_file(file.path())));
+    }
+
+    fn length(&self, folder: &Path) -> u64 {
+        fs::metadata(self.place(folder)).map_or(0, |file| file.len())
     }
 
     fn place(&self, folder: &Path) -> PathBuf {
-        folder.join(format!("sources-{}", self.file))
+        folder.join(format!("{NAME}{}", self.file))
     }
 }
 
@@ -136,7 +163,8 @@ impl Intake<'_> {
     /// Takes the source of the article at `path`.
     pub fn put(&self, path: &str, source: &[u8]) {
         let hash = hash(source);
-        let known = self.known.kept.get(path).filter(|kept| kept.hash == hash);
+        let known = self.known.kept.get(path);
+        let known = known.filter(|kept| kept.hash == hash && kept.end() <= self.length);
         // each put is whole: a thread that panics does so before or after one
         let mut open = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if open.fresh.failed.is_some() {
@@ -144,7 +172,7 @@ impl Intake<'_> {
         }
         let written = match known {
             Some(known) => Ok(known.clone()),
-            None => open.append(&self.place, source, hash),
+            None => open.append(self, source, hash),
         };
         match written {
             Ok(kept) => drop(open.fresh.written.insert(path.to_owned(), kept)),
@@ -164,14 +192,22 @@ impl Intake<'_> {
 }
 
 impl Open {
-    fn append(&mut self, place: &Path, source: &[u8], hash: String) -> std::io::Result<Kept> {
+    fn append(
+        &mut self,
+        intake: &Intake<'_>,
+        source: &[u8],
+        hash: String,
+    ) -> std::io::Result<Kept> {
         let (out, end) = match &mut self.file {
             Some(open) => open,
             closed => {
+                let place = &intake.place;
                 fs::create_dir_all(place.parent().unwrap_or(place))?;
-                // what a run that died had appended is of no use, and does no harm
-                let mut file = OpenOptions::new().create(true).append(true).open(place)?;
-                let end = file.seek(SeekFrom::End(0))?;
+                let file = OpenOptions::new().create(true).append(true).open(place)?;
+                // what runs appended that died, or failed, is of no use
+                let needed = intake.known.kept.values().map(Kept::end).max();
+                let end = intake.length.min(needed.unwrap_or_default());
+                file.set_len(end)?;
                 closed.insert((BufWriter::with_capacity(1 << 16, file), end))
             }
         };
@@ -183,10 +219,13 @@ impl Open {
 }
 
 impl Kept {
+    fn end(&self) -> u64 {
+        self.at.saturating_add(self.length)
+    }
+
     fn read(&self, file: &File) -> Option<Vec<u8>> {
-        let end = self.at.checked_add(self.length)?;
         // what was lost is not asked for
-        (end <= file.metadata().ok()?.len()).then_some(())?;
+        (self.end() <= file.metadata().ok()?.len()).then_some(())?;
         let mut bytes = vec![0; usize::try_from(self.length).ok()?];
         file.read_exact_at(&mut bytes, self.at).ok()?;
         (hash(&bytes) == self.hash).then_some(bytes)
@@ -222,11 +261,11 @@ mod tests {
             intake.close()
         };
         let fresh = put(&sources, &[("a.md", long(0)), ("b.md", "b".to_owned())]);
-        assert_eq!(sources.keep(&shown, fresh).unwrap(), ["c.md"]);
+        assert_eq!(sources.keep(&folder, &shown, fresh).unwrap(), ["c.md"]);
         let mut most = 0;
         for mark in 1..100 {
             let fresh = put(&sources, &[("a.md", long(mark)), ("b.md", "b".to_owned())]);
-            sources.keep(&shown, fresh).unwrap();
+            sources.keep(&folder, &shown, fresh).unwrap();
             if sources.tidy(&folder).unwrap() {
                 sources.forget_old(&folder);
             }
@@ -246,11 +285,18 @@ mod tests {
         fs::remove_file(sources.place(&folder)).unwrap();
         assert_eq!(sources.get(&folder, "a.md"), None);
         assert!(!sources.tidy(&folder).unwrap());
+        let missing = sources.keep(&folder, &["b.md"].into(), Fresh::default());
+        assert_eq!(missing.unwrap(), ["b.md"]);
+        // it is taken again, and what a run that failed has put takes no room
+        for _ in 0..3 {
+            drop(put(&sources, &[("a.md", long(0))]));
+        }
+        let fresh = put(&sources, &[("b.md", "b".to_owned())]);
         assert_eq!(
-            sources.keep(&["b.md"].into(), Fresh::default()).unwrap(),
+            sources.keep(&folder, &["b.md"].into(), fresh).unwrap(),
             [""; 0]
         );
-        assert_eq!(sources.get(&folder, "b.md"), None);
-        assert_eq!(sources.kept.len(), 1);
+        assert_eq!(sources.get(&folder, "b.md").unwrap(), b"b");
+        assert_eq!(sources.length(&folder), 1);
     }
 }
