@@ -121,3 +121,41 @@ fn what_is_put_into_folders_that_come_and_go_is_heard() {
         }
     }
 }
+
+/// Jiffies of processor time that a process took, with its threads.
+fn processor_time(server: &Server) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", server.child.id())).unwrap();
+    let fields = stat.rsplit_once(") ").unwrap().1.split(' ');
+    fields
+        .skip(11)
+        .take(2)
+        .map(|time| time.parse::<u64>().unwrap())
+        .sum()
+}
+
+#[test]
+fn with_more_folders_than_the_system_queues_events_it_comes_to_rest() {
+    let limit = |name: &str| -> usize {
+        let limit = fs::read_to_string(format!("/proc/sys/fs/inotify/{name}"));
+        limit.unwrap().trim().parse().unwrap()
+    };
+    let folders = limit("max_queued_events") + 1000;
+    if folders > 40_000 || folders > limit("max_user_watches") / 2 {
+        return println!("skipped: the system's limits are unusual");
+    }
+    let site = site();
+    // to watch a folder makes an event for each in it: they are more than are kept
+    for n in 0..folders {
+        fs::create_dir(site.path(&format!("articles/x{n}"))).unwrap();
+    }
+    let server = Server::start(&site);
+    for n in 0..2 {
+        fs::create_dir(site.path(&format!("articles/new{n}"))).unwrap();
+        edits_are_served(&site, &server, &format!("new{n}/c.md"));
+        until("it rests", || {
+            let before = processor_time(&server);
+            std::thread::sleep(Duration::from_secs(2));
+            processor_time(&server) - before < 20
+        });
+    }
+}
