@@ -109,6 +109,7 @@ fn feed(kind: Kind) -> Feed {
         },
         id: "tag:example.org,2024:/".to_owned(),
         changed: date,
+        hubs: Vec::new(),
         channel: Channel {
             title: "Notes".to_owned(),
             description: "Notes".to_owned(),

@@ -9,10 +9,12 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::announce;
 use crate::config::{self, Config, Raw};
 use crate::folder::Finished;
 use crate::problem::Problem;
-use crate::publisher::{Desk, Halt, Order, Publisher};
+use crate::publisher::{Desk, Halt, Order, Publisher, Turn};
+use crate::store::Disk;
 
 mod check;
 mod explain;
@@ -220,7 +222,10 @@ fn build(args: &Build) -> u8 {
     std::mem::forget(desk);
     progress.finish();
     match outcome {
-        Ok(turn) => {
+        Ok(mut turn) => {
+            if !args.dry_run {
+                announce(&config, &mut turn);
+            }
             report.turn(&turn, &config, &order);
             if report.failed(&turn) {
                 exit::NOT_AS_WRITTEN
@@ -236,6 +241,19 @@ fn build(args: &Build) -> u8 {
                 exit::NOTHING_WRITTEN
             }
         }
+    }
+}
+
+/// Tells the hubs what is new. A hub that does not listen is told of each time, as a warning: nobody else would know.
+fn announce(config: &Config, turn: &mut Turn) {
+    if config.hubs.is_empty() {
+        return;
+    }
+    let disk = Disk::new(&config.feeds, &config.state(), &config.compress);
+    if let Ok(Some(manifest)) = disk.manifest(&mut Vec::new()) {
+        let problems = announce::once(config, &manifest, clock);
+        turn.news.extend(problems.iter().map(ToString::to_string));
+        turn.problems.extend(problems);
     }
 }
 

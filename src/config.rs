@@ -10,15 +10,17 @@ use crate::article::Dialect;
 use crate::edition::encode::Coding;
 use crate::feed::{By, FeedSpec};
 use crate::problem::Problem;
-use crate::site::{Permalink, Site};
+use crate::site::{self, Permalink, Site};
 
 mod feeds;
 mod keys;
 mod person;
+mod push;
 mod quantity;
 pub mod raw;
 mod serve;
 
+pub use push::Hub;
 pub use raw::Raw;
 pub use serve::{Address, DEFAULT_LISTEN, Log, Serve, Trusted};
 
@@ -53,6 +55,10 @@ pub struct Config {
     pub has_base_url: bool,
     /// The encodings that lie beside each document; none, and no sidecars either, where the host encodes by itself.
     pub compress: Vec<Coding>,
+    /// The hubs elsewhere that are told what is new; `site.hubs` has our own, too.
+    pub hubs: Vec<String>,
+    /// The hub that `serve` is.
+    pub hub: Hub,
     /// How and where the server answers.
     pub serve: Serve,
 }
@@ -136,9 +142,15 @@ impl Config {
         }
         let icon = non_empty(raw.icon.as_deref()).map(str::to_owned);
         let icon_url = icon.as_deref().and_then(crate::link::canonical);
+        let hub = refusals.take("allow", push::hub(&raw.hub));
+        let hubs = refusals.take("hubs", push::hubs(&raw.hubs));
         let site = (|| {
+            let base = base?;
+            let hubs = hubs.clone();
+            let own = raw.hub.enabled.then(|| format!("{base}{}", site::HUB));
             Some(Site {
-                base: base?,
+                hubs: push::all(hubs?, own),
+                base,
                 description: non_empty(raw.description.as_deref())
                     .unwrap_or(&title)
                     .to_owned(),
@@ -154,15 +166,28 @@ impl Config {
         })();
         let serve = serve::resolve(&raw.serve, site.as_ref(), home, &mut refusals);
         let compress = refusals.take("compress", compress(raw.compress.as_deref()));
-        let (Some(site), Some(authors), Some(encoding), Some(compress), Some(by), Some(serve), []) = (
+        let (
+            Some(site),
+            Some(authors),
+            Some(encoding),
+            Some(compress),
+            Some(by),
+            Some(hubs),
+            Some(hub),
+            Some(serve),
+            [],
+        ) = (
             site,
             authors,
             encoding,
             compress,
             by,
+            hubs,
+            hub,
             serve,
             refusals.found.as_slice(),
-        ) else {
+        )
+        else {
             return Err(refusals.found);
         };
         let path = |text: Option<&PathBuf>, default: &str| {
@@ -185,6 +210,12 @@ impl Config {
                 .map(|icon| icon.trim_start_matches('/').to_owned()),
             has_base_url: raw.base_url.is_some(),
             compress,
+            // who names our own among them means the same
+            hubs: hubs
+                .into_iter()
+                .filter(|url| !site.is_hub() || *url != site.url(site::HUB))
+                .collect(),
+            hub,
             serve,
             site,
         })

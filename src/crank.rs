@@ -12,7 +12,7 @@ use arc_swap::ArcSwapOption;
 use chrono::{DateTime, Utc};
 
 use crate::config::{Config, Serve};
-use crate::edition::Manifest;
+use crate::edition::{Manifest, encode};
 use crate::folder::{self, Finished};
 use crate::problem::{Level, Problem};
 use crate::publisher::{Desk, Halt, Order, Progress, Publisher, Turn};
@@ -52,6 +52,8 @@ pub trait Herald: Send {
     fn problem(&self, problem: &Problem);
     /// What a turn changed for subscribers.
     fn turn(&self, turn: &Turn, config: &Config);
+    /// That this is published, durable and offered.
+    fn published(&self, manifest: &Manifest, config: &Config);
     /// That something stands in the way, and that it does no longer.
     fn state(&self, level: Level, text: &str);
 }
@@ -272,7 +274,10 @@ impl Crank {
         let _threads = rayon::ThreadPoolBuilder::new()
             .use_current_thread()
             .thread_name(|_| "publisher".to_owned())
+            // requests come first
+            .start_handler(|_| encode::give_way())
             .build();
+        encode::give_way();
         // reading makes events too, and a large folder more of them than can be held: nobody listens until it is read, and
         // what happened meanwhile is found by a look at everything
         self.turn(self.now(), allow_shrink, None);

@@ -322,6 +322,8 @@ pub struct Feed {
     pub changed: DateTime<Utc>,
     /// The site's.
     pub channel: Channel,
+    /// The site's hubs: no content, so that another one is no change of what the feed shows.
+    pub hubs: Vec<String>,
     /// Newest first.
     pub items: Vec<Item>,
 }

@@ -6,12 +6,13 @@
 //! ```text
 //! folder ─scan→ files ─article::parse→ articles ─ledger.observe(now)→ entries → catalogue ─feed::select→ feeds
 //!        ─fragment→ items ─render, page→ documents ─check→ edition ─store.publish→ disk
-//!                                                           └──served→ offer ─respond→ HTTP
+//!                                                           ├──served→ offer ─respond→ HTTP
+//!                                                           └──announce→ hubs elsewhere; hub→ subscribers
 //! ```
 //!
 //! What always holds:
-//! - Only `folder`, `watch`, `store`, `state`, `server` and `cli` touch the outside world. Nothing but `cli` asks for the
-//!   time of day; `now` is passed down.
+//! - Only `folder`, `watch`, `store`, `state`, `server`, `client`, `announce`, `hub` and `cli` touch the outside world.
+//!   Nothing but `cli` asks for the time of day; `now` is passed down.
 //! - The server serves what was published. A request chooses a path of the offer, never a file; where a file lies the
 //!   publisher said.
 //! - Documents are a function of the catalogue, the specs of the feeds and what is due at `now`.
@@ -48,6 +49,9 @@ pub mod state;
 pub mod cache;
 pub mod store;
 pub mod watch;
+pub mod client;
+pub mod announce;
+pub mod hub;
 pub mod status;
 pub mod server;
 // the hand on the crank, and who gives the order

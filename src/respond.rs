@@ -19,6 +19,7 @@ mod guard;
 mod range;
 
 use condition::Verdict;
+pub(crate) use guard::{LONGEST_FORM, refuse};
 
 /// The head of a request.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +58,19 @@ pub struct Reply {
     pub resource: Option<Arc<Resource>>,
 }
 
+impl Reply {
+    /// No cache may keep it.
+    pub(crate) fn forbid_keeping(&mut self) {
+        self.headers.insert(header::CACHE_CONTROL, NO_STORE);
+    }
+
+    /// The client is to come again, but not at once.
+    pub(crate) fn ask_to_wait(&mut self) {
+        let minute = HeaderValue::from_static("60");
+        self.headers.insert(header::RETRY_AFTER, minute);
+    }
+}
+
 /// The body of an answer.
 #[derive(Debug, Clone)]
 pub enum Payload {
@@ -64,6 +78,8 @@ pub enum Payload {
     Nothing,
     /// These bytes.
     Bytes(Bytes),
+    /// What the hub says to the form that is the request's body.
+    Form,
     /// These bytes of the document, which lies on the shelf.
     Shelf(Range<u64>),
 }
@@ -100,12 +116,17 @@ impl Outcome {
 /// The answer to a request.
 #[must_use]
 pub fn respond(served: &Served, head: Head<'_>, moment: Moment) -> Reply {
-    if let Some(refusal) = guard::check(head) {
+    let is_form = head.method == Method::POST && is_hub(served, head.uri);
+    if let Some(refusal) = guard::check(head, is_form) {
         return refusal;
     }
     let mut reply = match *head.method {
         Method::OPTIONS => options(),
         Method::GET | Method::HEAD => look_up(served, head, moment),
+        Method::POST if is_form => Reply {
+            payload: Payload::Form,
+            ..plain(StatusCode::ACCEPTED, "")
+        },
         _ => {
             let mut reply = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET, HEAD and OPTIONS");
             reply.headers.insert(header::ALLOW, ALLOWED);
@@ -143,6 +164,13 @@ fn look_up(served: &Served, head: Head<'_>, moment: Moment) -> Reply {
             reply.headers.insert(header::LOCATION, url.clone());
             reply
         }
+        Some(Target::Hub) => {
+            let text = "this is a WebSub hub: subscribers send it a form by POST";
+            let mut reply = plain(StatusCode::METHOD_NOT_ALLOWED, text);
+            let allowed = HeaderValue::from_static("POST, OPTIONS");
+            reply.headers.insert(header::ALLOW, allowed);
+            reply
+        }
         Some(Target::Gone) => plain(StatusCode::GONE, "withdrawn"),
         None if served.wants_slash(&path) => {
             let last = path.rsplit('/').next().unwrap_or_default();
@@ -151,6 +179,11 @@ fn look_up(served: &Served, head: Head<'_>, moment: Moment) -> Reply {
         None if is_index(served, &path) => nearby("./"),
         None => not_found(),
     }
+}
+
+fn is_hub(served: &Served, uri: &Uri) -> bool {
+    let target = decoded(uri.path()).and_then(|path| served.find(&path).cloned());
+    matches!(target, Some(Target::Hub))
 }
 
 fn document(resource: &Arc<Resource>, head: Head<'_>, moment: Moment) -> Reply {

@@ -14,7 +14,7 @@ use crate::edition::encode::Encoded;
 use crate::edition::{Kind, Manifest, Published};
 use crate::page::STYLE;
 use crate::render::opml;
-use crate::site::Site;
+use crate::site::{self, Site};
 
 mod resource;
 
@@ -60,7 +60,7 @@ impl Terms {
     /// Tells terms apart of which other headers are made.
     fn version(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (self.fresh, self.site.base.as_str()).hash(&mut hasher);
+        (self.fresh, self.site.base.as_str(), &self.site.hubs).hash(&mut hasher);
         hasher.finish()
     }
 }
@@ -103,6 +103,8 @@ pub enum Target {
     Moved(HeaderValue),
     /// It was published once and is withdrawn.
     Gone,
+    /// Our hub takes forms there.
+    Hub,
 }
 
 /// Every path that is answered. Immutable; a new one takes the place of the old.
@@ -139,6 +141,9 @@ impl Served {
             let path = path_of(exhibit.route);
             let before = previous.and_then(|previous| previous.resource(&path));
             served.exhibit(&exhibit, terms, before);
+        }
+        if terms.site.is_hub() {
+            served.insert(site::HUB.to_owned(), Some(Target::Hub));
         }
         if !served.targets.contains_key(STYLE) {
             let before = previous.and_then(|previous| previous.resource(STYLE));
@@ -194,7 +199,7 @@ impl Served {
                 one.tag == other.tag && one.headers == other.headers
             }
             (Target::Moved(one), Some(Target::Moved(other))) => one == other,
-            (Target::Gone, Some(Target::Gone)) => true,
+            (Target::Gone, Some(Target::Gone)) | (Target::Hub, Some(Target::Hub)) => true,
             _ => false,
         };
         self.targets.len() == other.targets.len() && self.targets.iter().all(is_same)

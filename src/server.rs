@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::{Notify, watch};
 
 use crate::crank::Window;
+use crate::hub::Inbox;
 use crate::status::Board;
 use crate::watch::Wake;
 
@@ -21,6 +22,7 @@ mod admin;
 mod answer;
 mod body;
 mod client;
+mod form;
 mod listen;
 mod metrics;
 mod patience;
@@ -40,6 +42,8 @@ const BUFFER: usize = 96 << 10;
 const FIELDS: usize = 64;
 /// Descriptors that are kept for other things than connections.
 const RESERVED: u64 = 64;
+/// The hub has at most so many connections to callbacks.
+const CALLBACKS: u64 = 768;
 
 /// What all connections share.
 pub struct House {
@@ -49,6 +53,7 @@ pub struct House {
     log: AccessLog,
     wakes: Sender<Wake>,
     clock: fn() -> SystemTime,
+    hub: Inbox,
     draining: AtomicBool,
     guests: Guests,
     most: usize,
@@ -71,13 +76,14 @@ pub enum Door {
 }
 
 impl House {
-    /// Offers what stands in `window`; orders to look at the folder go to `wakes`.
+    /// Offers what stands in `window`; orders to look at the folder go to `wakes`, and forms for the hub to `hub`.
     #[must_use]
     pub fn new(
         window: Window,
         board: Board,
         log: AccessLog,
         wakes: Sender<Wake>,
+        hub: Inbox,
         clock: fn() -> SystemTime,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -86,10 +92,11 @@ impl House {
             metrics: Metrics::new(),
             log,
             wakes,
+            hub,
             clock,
             draining: AtomicBool::new(false),
             guests: Guests::default(),
-            most: descriptors(),
+            most: descriptors().0,
         })
     }
 
@@ -226,7 +233,7 @@ async fn attend<S>(
         async move {
             let turn = turns.begin();
             match door {
-                Door::Public => answer::answer(&house, peer, &request, turn).await,
+                Door::Public => answer::answer(&house, peer, request, turn).await,
                 Door::Admin => Ok(admin::answer(&house, &request, turn)),
             }
         }
@@ -252,8 +259,10 @@ async fn attend<S>(
     }
 }
 
-/// How many connections the limit of descriptors allows, after it was raised as far as it goes.
-fn descriptors() -> usize {
+/// How many connections the limit of descriptors allows, after it was raised as far as it goes: from clients, and to the
+/// callbacks of the hub.
+#[must_use]
+pub fn descriptors() -> (usize, usize) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -264,6 +273,9 @@ fn descriptors() -> usize {
         Ok(()) => maximum,
         Err(_) => current,
     };
-    let room = limit.map_or(u64::MAX, |limit| limit.saturating_sub(RESERVED).max(1));
-    usize::try_from(room).unwrap_or(usize::MAX)
+    let limit = limit.unwrap_or(u64::MAX);
+    let callbacks = (limit / 8).min(CALLBACKS);
+    let clients = limit.saturating_sub(RESERVED + callbacks).max(1);
+    let count = |room| usize::try_from(room).unwrap_or(usize::MAX);
+    (count(clients), count(callbacks))
 }

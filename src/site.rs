@@ -35,6 +35,9 @@ const SEGMENT: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+/// The route of our own hub.
+pub const HUB: &str = "hub";
+
 /// The site, as every feed and page shows it.
 #[derive(Debug, Clone)]
 pub struct Site {
@@ -58,6 +61,8 @@ pub struct Site {
     pub permalink: Option<Permalink>,
     /// Minutes for which a reader need not ask again (RSS's `ttl`), at least 1.
     pub ttl: u32,
+    /// Absolute URLs of the WebSub hubs that push what changed.
+    pub hubs: Vec<String>,
 }
 
 impl Site {
@@ -65,6 +70,13 @@ impl Site {
     #[must_use]
     pub fn url(&self, route: &str) -> String {
         format!("{}{}", self.base, encode_path(route))
+    }
+
+    /// Whether the site is a hub for its own feeds.
+    #[must_use]
+    pub fn is_hub(&self) -> bool {
+        // ours is the last
+        self.hubs.last().is_some_and(|hub| *hub == self.url(HUB))
     }
 
     /// The host in lower case, as an A-label: the authority of minted ids (RFC 4151 §2.1).

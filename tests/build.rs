@@ -275,8 +275,20 @@ fn a_wrong_configuration_is_refused_with_its_line_and_a_remedy() {
             "tidings.toml:1: `encoding`: `utf-17` is no encoding",
         ),
         (
-            "hubs = [\"https://hub.example/\"]\n",
-            "`hubs` is not built yet",
+            "hubs = [\"hub.example\"]\n",
+            "tidings.toml:1: `hubs`: `hub.example` is no address of a hub",
+        ),
+        (
+            "hubs = [\"https://u:p@hub.example/\"]\n",
+            "is no address of a hub",
+        ),
+        (
+            "[hub]\nenable = true\n",
+            "tidings.toml:2: the key `enable` is unknown in `[hub]`; do you mean `enabled`?",
+        ),
+        (
+            "[hub]\nallow = [\"here\"]\n",
+            "tidings.toml:2: `allow`: `here` is no network",
         ),
         (
             "feeds = \"s3://bucket/x\"\n",

@@ -17,6 +17,7 @@ use common::{NOW, Site};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use tidings::config::{Config, Raw};
 use tidings::crank::{Crank, Herald, Offer, Window};
+use tidings::edition::Manifest;
 use tidings::problem::{Level, Problem};
 use tidings::publisher::Turn;
 use tidings::respond::{Head, Moment, Payload, Reply, respond};
@@ -29,6 +30,7 @@ struct Mute;
 impl Herald for Mute {
     fn problem(&self, _: &Problem) {}
     fn turn(&self, _: &Turn, _: &Config) {}
+    fn published(&self, _: &Manifest, _: &Config) {}
     fn state(&self, _: Level, _: &str) {}
 }
 
@@ -197,7 +199,7 @@ impl Answer {
         match &self.0.payload {
             Payload::Bytes(bytes) => bytes.clone(),
             Payload::Nothing => Bytes::new(),
-            Payload::Shelf(_) => panic!("lies on the shelf"),
+            Payload::Shelf(_) | Payload::Form => panic!("its bytes are elsewhere"),
         }
     }
 

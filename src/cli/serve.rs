@@ -16,11 +16,16 @@ use tokio::sync::watch;
 
 use super::report::Report;
 use super::{Place, clock, configure, exit, report};
+use crate::announce::{self, News};
 use crate::config::{self, Config};
 use crate::crank::{Crank, Herald};
+use crate::edition::{Manifest, encode};
+use crate::hub::Hub;
 use crate::problem::{Level, Problem};
 use crate::publisher::Turn;
-use crate::server::{AccessLog, Door, GRACE, House, Listener, accept, bind, inherited};
+use crate::server::{
+    AccessLog, Door, GRACE, House, Listener, accept, bind, descriptors, inherited,
+};
 use crate::watch::Wake;
 
 /// The options of `tidings serve`.
@@ -94,8 +99,8 @@ fn tell_on_stderr() {
     };
 }
 
-/// Says in the log what the crank has to say.
-struct Voice;
+/// Says in the log what the crank has to say, and to those who push it what is published.
+struct Voice(watch::Sender<News>);
 
 impl Herald for Voice {
     fn problem(&self, problem: &Problem) {
@@ -104,6 +109,15 @@ impl Herald for Voice {
 
     fn turn(&self, turn: &Turn, config: &Config) {
         tracing::info!("{}", report::summary(turn, config));
+    }
+
+    fn published(&self, manifest: &Manifest, config: &Config) {
+        let news = News::of(config, manifest);
+        self.0.send_if_modified(|before| {
+            let is_other = *before != news;
+            *before = news;
+            is_other
+        });
     }
 
     fn state(&self, level: Level, text: &str) {
@@ -123,8 +137,18 @@ fn run(args: &Serve, config: &Config) -> Result<()> {
         let args = args.clone();
         Box::new(move || configure(&args.place, &args.listen))
     };
-    let mut crank = Crank::new(config.clone(), file, reload, Box::new(Voice), clock);
+    let (tell, news) = watch::channel(News::default());
+    let voice = Box::new(Voice(tell));
+    let mut crank = Crank::new(config.clone(), file, reload, voice, clock);
     let window = crank.window();
+    let (_, callbacks) = descriptors();
+    let (hub, inbox) = Hub::new(
+        news.clone(),
+        Arc::clone(&window),
+        config.state(),
+        clock,
+        callbacks,
+    );
     if !crank.load() {
         // there is nothing to offer until the folder is read
         crank.turn(clock().into(), args.allow_shrink, None);
@@ -139,6 +163,7 @@ fn run(args: &Serve, config: &Config) -> Result<()> {
         crank.board(),
         AccessLog::to(std::io::stdout()),
         waker.clone(),
+        inbox,
         clock,
     );
     let (public, admin) = {
@@ -153,10 +178,40 @@ fn run(args: &Serve, config: &Config) -> Result<()> {
             .spawn(move || crank.run(&wakes, &waker, allow_shrink))
             .context("cannot start a thread")?
     };
+    push(hub, news, config.state())?;
     let outcome = runtime.block_on(attend(house, public, admin, &waker, &turning));
     runtime.shutdown_background();
     outcome
 }
+
+/// Lets hubs elsewhere be told what is new, and our own deliver it, on a thread that gives way to requests and ends with
+/// the process: whatever it is at, the next one goes on with it.
+fn push(hub: Hub, news: watch::Receiver<News>, state: PathBuf) -> Result<()> {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(LOOKUPS)
+        .build()
+        .context("cannot start a thread")?;
+    let work = move || {
+        encode::give_way();
+        runtime.block_on(async {
+            let (hub, told) = tokio::join!(hub.run(), announce::run(news, state, clock));
+            for outcome in [hub, told] {
+                if let Err(error) = outcome {
+                    tracing::error!("nothing is pushed: {error:#}");
+                }
+            }
+        });
+    };
+    std::thread::Builder::new()
+        .name("push".to_owned())
+        .spawn(work)
+        .map(drop)
+        .context("cannot start a thread")
+}
+
+/// So many names are looked up at once.
+const LOOKUPS: usize = 64;
 
 /// One thread a core; on a single core one thread does all.
 fn runtime() -> Result<Runtime> {

@@ -87,7 +87,7 @@ const KEYS: [(&str, &[&str]); 15] = [
             "gone",
         ],
     ),
-    ("hub", &["*"]),
+    ("hub", &["enabled", "allow"]),
     ("serve.aliases", &["*"]),
     ("serve.moved", &["*"]),
 ];

@@ -35,11 +35,20 @@ pub struct Raw {
     pub defaults: Defaults,
     pub feed: Vec<Feed>,
     pub podcast: Option<toml::Table>,
-    pub hub: Option<toml::Table>,
+    pub hub: Hub,
     pub serve: Serve,
     /// The text of the file, for the lines of messages.
     #[serde(skip)]
     pub source: String,
+}
+
+/// `[hub]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "see `Raw`")]
+pub struct Hub {
+    pub enabled: bool,
+    pub allow: Vec<String>,
 }
 
 /// `[authors.KEY]`.
@@ -225,10 +234,8 @@ impl Raw {
                 .is_some_and(|path| path.contains("://"))
         };
         let set = [
-            ("hubs", !self.hubs.is_empty()),
             ("archives", self.defaults.archives),
             ("podcast", self.podcast.is_some()),
-            ("hub", self.hub.is_some()),
             ("feeds", remote(&self.feeds)),
         ];
         set.into_iter()

@@ -68,6 +68,9 @@ impl Crank {
         self.astray = astray;
         self.window
             .store(Some(Arc::new(offer::offer(served, &self.config))));
+        if let Some(manifest) = &self.manifest {
+            self.herald.published(manifest, &self.config);
+        }
     }
 
     /// Encodes what is offered and is not encoded yet, and offers that.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::desk::Desk;
 use super::read::phantom;
 use super::{Config, Disk, Edition, Ledger, Level, Manifest, Order, Problem, Turn};
+use crate::announce;
 use crate::cache;
 use crate::catalogue::{Number, Reading, Row};
 use crate::edition::LedgerMark;
@@ -197,6 +198,7 @@ impl Books {
         }
         let previous = self.manifest.as_ref();
         let mut ready = self.disk.prepare(edition, previous, mark, order.now)?;
+        announce::begin(config, previous)?;
         let from = if self.rewrite { 0 } else { self.length };
         self.write_ledger(config, &ledger.text()[from..], had_text)?;
         desk.ledger_stamp = crate::folder::stamp_of(&config.ledger);

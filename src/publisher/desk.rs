@@ -153,6 +153,8 @@ fn terms(config: &Config) -> u64 {
         icon_asset,
         has_base_url,
         compress,
+        hubs: _,
+        hub: _,
         serve: _,
     } = config;
     let places = (name, articles, feeds, ledger, compress);

@@ -138,6 +138,7 @@ pub(super) fn feed(
         id: record.id.clone(),
         changed: record.changed,
         channel: channel.clone(),
+        hubs: site.hubs.clone(),
         items,
     };
     (feed, Some(record).filter(|record| before != Some(record)))

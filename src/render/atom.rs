@@ -35,6 +35,11 @@ pub(super) fn frame(feed: &Feed) -> Result<Frame, Error> {
         person,
     );
     let media = feed.items.iter().any(|item| item.image.is_some());
+    let mut links = vec![
+        link("self", about.url(Kind::Atom), Some("application/atom+xml")),
+        link("alternate", &about.home, Some("text/html")),
+    ];
+    links.extend(feed.hubs.iter().map(|hub| link("hub", hub, None)));
     let document = AtomFeed {
         title: title(&about.title, None),
         id: feed.id.clone(),
@@ -46,10 +51,7 @@ pub(super) fn frame(feed: &Feed) -> Result<Frame, Error> {
         }),
         icon: about.icon.clone(),
         logo: about.icon.clone(),
-        links: vec![
-            link("self", about.url(Kind::Atom), Some("application/atom+xml")),
-            link("alternate", &about.home, Some("text/html")),
-        ],
+        links,
         rights: about.copyright.as_deref().map(|notice| title(notice, None)),
         subtitle: Some(title(&about.description, None)),
         namespaces: if media {

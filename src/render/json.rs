@@ -25,8 +25,16 @@ struct Feed<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     authors: Vec<Author<'a>>,
     language: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hubs: Vec<Hub<'a>>,
     /// None: they are written one by one.
     items: [Item<'a>; 0],
+}
+
+#[derive(Serialize)]
+struct Hub<'a> {
+    r#type: &'static str,
+    url: &'a str,
 }
 
 #[derive(Serialize)]
@@ -87,6 +95,7 @@ pub(super) fn frame(feed: &feed::Feed) -> Result<Frame, serde_json::Error> {
         favicon: about.icon.as_deref(),
         authors: about.author.iter().map(author).collect(),
         language: &about.language,
+        hubs: feed.hubs.iter().map(|url| hub(url)).collect(),
         items: [],
     };
     let mut above = serde_json::to_vec(&document)?;
@@ -139,6 +148,13 @@ fn entry(item: &feed::Item, content: Content) -> Item<'_> {
                 size_in_bytes: (attachment.length > 0).then_some(attachment.length),
             })
             .collect(),
+    }
+}
+
+fn hub(url: &str) -> Hub<'_> {
+    Hub {
+        r#type: "WebSub",
+        url,
     }
 }
 

@@ -30,9 +30,10 @@ pub(super) fn frame(feed: &Feed) -> Result<Frame, rss::Error> {
     let mut links = vec![atom_link(
         "self",
         about.url(Kind::Rss),
-        "application/rss+xml",
+        Some("application/rss+xml"),
     )];
-    links.push(atom_link("alternate", &about.home, "text/html"));
+    links.push(atom_link("alternate", &about.home, Some("text/html")));
+    links.extend(feed.hubs.iter().map(|hub| atom_link("hub", hub, None)));
     extensions
         .entry("atom".to_owned())
         .or_default()
@@ -104,7 +105,7 @@ fn entry(item: &Item, feed: &Feed) -> rss::Item {
     if let Some(external) = &item.external {
         atom.insert(
             "link".to_owned(),
-            vec![atom_link("related", external, "text/html")],
+            vec![atom_link("related", external, Some("text/html"))],
         );
     }
     extensions.insert("atom".to_owned(), atom);
@@ -172,10 +173,11 @@ fn namespaces(feed: &Feed) -> BTreeMap<String, String> {
     needed.collect()
 }
 
-fn atom_link(rel: &str, href: &str, mime: &str) -> Extension {
-    let attrs = [("href", href), ("rel", rel), ("type", mime)];
+fn atom_link(rel: &str, href: &str, mime: Option<&str>) -> Extension {
+    let attrs = [("href", href), ("rel", rel)];
     let attrs = attrs
         .into_iter()
+        .chain(mime.map(|mime| ("type", mime)))
         .map(|(name, value)| (name.to_owned(), text(value).into_owned()))
         .collect();
     Extension {

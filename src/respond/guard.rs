@@ -9,10 +9,14 @@ use super::{Head, Reply, plain};
 const LONGEST_TARGET: usize = 8 << 10;
 /// Longer heads are refused, in bytes.
 const LONGEST_HEAD: usize = 16 << 10;
+/// Longer forms are refused, in bytes.
+pub(crate) const LONGEST_FORM: usize = 16 << 10;
+/// WebSub §5.1.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The refusal, if there is one, after which the connection is closed: who sends such a thing may mean something else by
 /// the bytes that follow.
-pub(super) fn check(head: Head<'_>) -> Option<Reply> {
+pub(super) fn check(head: Head<'_>, is_form: bool) -> Option<Reply> {
     let target = length(head.uri);
     if target > LONGEST_TARGET {
         return Some(refuse(
@@ -31,6 +35,9 @@ pub(super) fn check(head: Head<'_>) -> Option<Reply> {
     if !has_fit_host(head) {
         let what = "there must be exactly one valid Host";
         return Some(refuse(StatusCode::BAD_REQUEST, what));
+    }
+    if is_form {
+        return form(head);
     }
     if head.headers.contains_key(header::TRANSFER_ENCODING) {
         return Some(refuse(
@@ -51,7 +58,31 @@ pub(super) fn check(head: Head<'_>) -> Option<Reply> {
     None
 }
 
-fn refuse(status: StatusCode, what: &str) -> Reply {
+/// What is sent to the hub has a body: a form, and a short one.
+fn form(head: Head<'_>) -> Option<Reply> {
+    let media = head.headers.get(header::CONTENT_TYPE);
+    let media = media.and_then(|media| media.to_str().ok());
+    let essence = media.and_then(|media| media.split(';').next());
+    let is_form = essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(FORM));
+    let length = head.headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if head.headers.contains_key(header::TRANSFER_ENCODING) && length.is_some() {
+        let what = "there is `Transfer-Encoding` beside `Content-Length`";
+        Some(refuse(StatusCode::BAD_REQUEST, what))
+    } else if length.is_some_and(|length| length > LONGEST_FORM as u64) {
+        Some(refuse(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "a form here has at most 16 KiB",
+        ))
+    } else if !is_form {
+        let what = "the hub takes `application/x-www-form-urlencoded`";
+        Some(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, what))
+    } else {
+        None
+    }
+}
+
+pub(crate) fn refuse(status: StatusCode, what: &str) -> Reply {
     let mut reply = plain(status, what);
     reply
         .headers

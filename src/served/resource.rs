@@ -10,6 +10,7 @@ use super::{Exhibit, Exhibited, Leaf, Terms, preview_of};
 use crate::edition::encode::{Coding, Encoded};
 use crate::edition::{self, Kind, Published};
 use crate::page;
+use crate::site::Site;
 
 /// A document.
 #[derive(Debug, Clone)]
@@ -189,6 +190,15 @@ impl Resource {
         }
     }
 
+    /// The headers that go with its bytes, if they are in memory.
+    #[must_use]
+    pub fn identity_headers(&self) -> Option<&HeaderMap> {
+        match &self.content {
+            Content::Memory(variants) => variants.first().map(|variant| &variant.headers),
+            Content::Shelf(_) => None,
+        }
+    }
+
     /// Its encodings, if they are in memory.
     #[must_use]
     pub fn encodings(&self) -> Vec<Encoded> {
@@ -279,8 +289,7 @@ impl Resource {
         set(header::LAST_MODIFIED, &date);
         set(header::CACHE_CONTROL, &cache_control(kind, terms.fresh));
         if kind.is_feed() {
-            let link = format!("<{}>; rel=\"self\"", terms.site.url(route));
-            set(header::LINK, &link);
+            set(header::LINK, &links(route, &terms.site));
         }
         Self {
             route: route.to_owned(),
@@ -341,6 +350,16 @@ impl Resource {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         headers
     }
+}
+
+/// Where a feed is, and who pushes it: the same as in its body. One field, and no other parameter, since there are readers
+/// that miss them otherwise.
+fn links(route: &str, site: &Site) -> String {
+    let mut links = format!("<{}>; rel=\"self\"", site.url(route));
+    for hub in &site.hubs {
+        links += &format!(", <{hub}>; rel=\"hub\"");
+    }
+    links
 }
 
 fn nothing(kind: Kind) -> Published {

@@ -17,10 +17,12 @@ pub(super) fn answer(house: &House, request: &Request<Incoming>, turn: Turn) -> 
     let draining = house.draining.load(Ordering::Relaxed);
     let (status, allow, text) = match request.uri().path() {
         "/metrics" if is_read => {
-            let text =
-                house
-                    .metrics
-                    .to_text(&house.board.read(), house.connections(), (house.clock)());
+            let text = house.metrics.to_text(
+                &house.board.read(),
+                house.hub.tally(),
+                house.connections(),
+                (house.clock)(),
+            );
             (StatusCode::OK, "", text)
         }
         "/refresh" if request.method() == Method::POST => {

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use super::body::Body;
 use super::client::{self, Peer};
 use super::patience::Turn;
-use super::{House, access};
+use super::{House, access, form};
 use crate::config::Log;
 use crate::crank::Offer;
 use crate::respond::{self, Head, Moment, Payload, Reply, respond};
@@ -25,14 +25,15 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) async fn answer(
     house: &House,
     peer: Peer,
-    request: &Request<Incoming>,
+    request: Request<Incoming>,
     turn: Turn,
 ) -> Result<Response<Body>, Infallible> {
+    let (request, body) = request.into_parts();
     let head = Head {
-        method: request.method(),
-        uri: request.uri(),
-        version: request.version(),
-        headers: request.headers(),
+        method: &request.method,
+        uri: &request.uri,
+        version: request.version,
+        headers: &request.headers,
     };
     let offer = house.window.load();
     let Some(offer) = offer.as_deref() else {
@@ -45,6 +46,9 @@ pub(super) async fn answer(
     };
     let mut reply = respond(&offer.served, head, moment);
     let mut cut = None;
+    if let Payload::Form = reply.payload {
+        reply = Box::pin(form::take(&house.hub, body)).await;
+    }
     if let Payload::Shelf(_) = reply.payload {
         (reply, cut) = Box::pin(from_shelf(house, head, moment, reply)).await;
     }

@@ -8,12 +8,13 @@ use chrono::{DateTime, Utc};
 use http::header;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::edition::Kind;
+use crate::hub::Tally;
 use crate::respond::{Head, Reply};
 use crate::status::Status;
 
@@ -121,10 +122,19 @@ impl Metrics {
     }
 
     /// Everything, as text.
-    pub(super) fn to_text(&self, status: &Status, connections: usize, now: SystemTime) -> String {
+    pub(super) fn to_text(
+        &self,
+        status: &Status,
+        hub: Tally,
+        connections: usize,
+        now: SystemTime,
+    ) -> String {
         let mut text = String::new();
         let mut gauges = Registry::with_prefix("tidings");
         describe(&mut gauges, status, connections, now);
+        if hub != Tally::default() {
+            describe_hub(&mut gauges, hub);
+        }
         // writing to a string cannot fail
         let _ = encode(&mut text, &self.registry);
         let end = "# EOF\n";
@@ -133,6 +143,36 @@ impl Metrics {
         let _ = encode(&mut rest, &gauges);
         counted + &rest
     }
+}
+
+fn describe_hub(registry: &mut Registry, hub: Tally) {
+    let count = ConstGauge::new(hub.subscriptions);
+    registry.register("hub_subscriptions", "Subscriptions of the hub", count);
+    let mut counters = |name: &str, help: &str, counts: [(&'static str, u64); 3]| {
+        for (outcome, count) in counts {
+            let labels = [("outcome".into(), outcome.into())];
+            let sub = registry.sub_registry_with_labels(labels.into_iter());
+            sub.register(name, help, ConstCounter::new(count));
+        }
+    };
+    counters(
+        "hub_deliveries",
+        "Deliveries of the hub by what became of them",
+        [
+            ("taken", hub.delivered),
+            ("failed", hub.failed),
+            ("gone", hub.gone),
+        ],
+    );
+    counters(
+        "hub_requests",
+        "Requests to the hub by whether their callback meant them",
+        [
+            ("meant", hub.verified),
+            ("not meant", hub.unverified),
+            ("silent", hub.silent),
+        ],
+    );
 }
 
 #[allow(clippy::cast_precision_loss, reason = "nobody counts to 2^53 here")]

@@ -2,31 +2,19 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use http::{HeaderValue, Method, Request, header};
+use http_body_util::Full;
 
-/// A feed that is longer is none that a reader takes.
-const LONGEST: usize = 32 << 20;
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) use crate::client::Answer;
+use crate::client::{Client, Limits};
 
-/// What came back.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
-}
-
-impl Answer {
-    /// A header's value, if it is text.
-    pub(super) fn header(&self, name: header::HeaderName) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-}
+const LIMITS: Limits = Limits {
+    patience: Duration::from_secs(20),
+    // a feed that is longer is none that a reader takes
+    body: 32 << 20,
+};
 
 /// Asks for `url` with these headers; redirects are not followed.
 pub(super) fn fetch(
@@ -45,37 +33,13 @@ pub(super) fn fetch(
         request = request.header(name, HeaderValue::from_str(value)?);
     }
     let request = request
-        .body(Empty::<Bytes>::new())
+        .body(Full::new(Bytes::new()))
         .context("this is no address on the web")?;
-    let asked = async {
-        let tls = HttpsConnectorBuilder::new().with_native_roots();
-        let connector = match tls {
-            Ok(tls) => tls.https_or_http().enable_http1().build(),
-            Err(error) => bail!("this machine has no certificates to trust: {error}"),
-        };
-        let client = Client::builder(TokioExecutor::new()).build(connector);
-        let answer = client.request(request).await.map_err(|error| {
-            let mut causes = anyhow::Chain::new(&error)
-                .map(ToString::to_string)
-                .collect::<Vec<_>>();
-            causes.dedup();
-            anyhow::anyhow!(causes.join(": "))
-        })?;
-        let (head, body) = answer.into_parts();
-        let body = Limited::new(body, LONGEST).collect().await;
-        let body = body
-            .map_err(|error| anyhow::anyhow!("the answer breaks off: {error}"))?
-            .to_bytes();
-        Ok(Answer {
-            status: head.status,
-            headers: head.headers,
-            body,
-        })
-    };
-    runtime.block_on(async {
-        match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(answer) => answer,
-            Err(_) => bail!("no answer within {} seconds", PATIENCE.as_secs()),
-        }
-    })
+    let answer = runtime.block_on(async { Client::new(None)?.send(request, LIMITS).await })?;
+    ensure!(
+        answer.is_whole,
+        "the answer breaks off, does not end, or is longer than {} MiB",
+        LIMITS.body >> 20
+    );
+    Ok(answer)
 }
