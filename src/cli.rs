@@ -261,7 +261,7 @@ fn announce(config: &Config, turn: &mut Turn) {
 fn configure(args: &Place, listen: &[String]) -> Result<Config, Vec<Problem>> {
     let (mut raw, name, home) = read_config(args.config.as_deref())?;
     let from_file = |path: &mut Option<PathBuf>| {
-        if let Some(inner) = path.as_mut() {
+        if let Some(inner) = path.as_mut().filter(|inner| !config::is_remote(inner)) {
             *inner = home.join(&*inner);
         }
     };

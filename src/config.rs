@@ -12,6 +12,7 @@ use crate::feed::{By, FeedSpec};
 use crate::problem::Problem;
 use crate::site::{self, Permalink, Site};
 
+mod bucket;
 mod feeds;
 mod keys;
 mod person;
@@ -20,6 +21,8 @@ mod quantity;
 pub mod raw;
 mod serve;
 
+pub use bucket::Target;
+pub(crate) use bucket::{is_remote, url as bucket_url};
 pub use push::Hub;
 pub use raw::Raw;
 pub use serve::{Address, DEFAULT_LISTEN, Log, Serve, Trusted};
@@ -41,8 +44,10 @@ pub struct Config {
     pub dialect: Dialect,
     /// The folder of articles.
     pub articles: PathBuf,
-    /// The folder of documents.
+    /// The folder of documents; of a bucket, its mirror.
     pub feeds: PathBuf,
+    /// The bucket that documents are published to.
+    pub bucket: Option<Target>,
     /// The file of ids and dates.
     pub ledger: PathBuf,
     /// The main feed, and then those of `[[feed]]`.
@@ -67,10 +72,7 @@ impl Config {
     /// The folder of what may be lost: beside the ledger.
     #[must_use]
     pub fn state(&self) -> PathBuf {
-        self.ledger
-            .parent()
-            .unwrap_or(Path::new(""))
-            .join(".tidings")
+        state_beside(&self.ledger)
     }
 
     /// Finds the meaning of what was typed. `raw` is already overridden by environment and options; `home` is the
@@ -89,9 +91,7 @@ impl Config {
             || "Feed".to_owned(),
             |name| name.to_string_lossy().into_owned(),
         );
-        let title = non_empty(raw.title.as_deref())
-            .unwrap_or(&folder)
-            .to_owned();
+        let title = title_of(raw, &folder);
         let base = refusals.take(
             "base_url",
             base_url(raw.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL)),
@@ -166,11 +166,13 @@ impl Config {
         })();
         let serve = serve::resolve(&raw.serve, site.as_ref(), home, &mut refusals);
         let compress = refusals.take("compress", compress(raw.compress.as_deref()));
+        let bucket = refusals.take("feeds", bucket::target(raw, &title_of(raw, &folder)));
         let (
             Some(site),
             Some(authors),
             Some(encoding),
             Some(compress),
+            Some(bucket),
             Some(by),
             Some(hubs),
             Some(hub),
@@ -181,6 +183,7 @@ impl Config {
             authors,
             encoding,
             compress,
+            bucket,
             by,
             hubs,
             hub,
@@ -193,6 +196,12 @@ impl Config {
         let path = |text: Option<&PathBuf>, default: &str| {
             home.join(text.map_or(Path::new(default), PathBuf::as_path))
         };
+        let ledger = path(raw.ledger.as_ref(), "ledger.jsonl");
+        let (feeds, compress) = match &bucket {
+            // nobody but us reads it
+            Some(_) => (bucket::mirror(&ledger), Vec::new()),
+            None => (path(raw.feeds.as_ref(), "feeds"), compress),
+        };
         Ok(Self {
             name: name.to_owned(),
             dialect: Dialect {
@@ -201,8 +210,9 @@ impl Config {
                 encoding,
             },
             articles: path(raw.articles.as_ref(), "articles"),
-            feeds: path(raw.feeds.as_ref(), "feeds"),
-            ledger: path(raw.ledger.as_ref(), "ledger.jsonl"),
+            feeds,
+            bucket,
+            ledger,
             specs,
             by,
             icon_asset: icon
@@ -220,6 +230,11 @@ impl Config {
             site,
         })
     }
+}
+
+fn state_beside(ledger: &Path) -> PathBuf {
+    let folder = ledger.parent().unwrap_or(Path::new(""));
+    folder.join(".tidings")
 }
 
 /// Collects what is wrong instead of stopping at the first.
@@ -246,6 +261,11 @@ impl Refusals<'_> {
             })
             .ok()
     }
+}
+
+fn title_of(raw: &Raw, folder: &str) -> String {
+    let title = non_empty(raw.title.as_deref());
+    title.unwrap_or(folder).to_owned()
 }
 
 fn non_empty(text: Option<&str>) -> Option<&str> {

@@ -21,6 +21,7 @@ use crate::status::Board;
 use crate::store::{Disk, ManifestStamp, Ready, Shelf};
 use crate::watch::{Identity, Stamp, Wake, Watch, When, clock};
 
+mod elsewhere;
 mod gallery;
 mod offer;
 mod offering;
@@ -285,6 +286,9 @@ impl Crank {
         if self.trouble.is_none() && self.is_changed(&AtomicBool::new(false)) == Some(true) {
             self.turn(self.now(), allow_shrink, None);
         }
+        if let Some(bucket) = self.desk.open_bucket() {
+            elsewhere::poll(bucket, waker.clone());
+        }
         let mut walked = clock();
         let mut ticked = clock();
         let mut mending = Mending::default();
@@ -321,7 +325,11 @@ impl Crank {
                     mending = mending.after(now, self.config.serve.scan);
                 }
                 woken.extend(replaced);
-                self.follow();
+                if woken.contains(&Wake::Elsewhere) {
+                    self.catch_up();
+                } else {
+                    self.follow();
+                }
             }
             if woken.contains(&Wake::Stop) {
                 return;

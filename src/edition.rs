@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub mod encode;
 pub(crate) mod manifest;
 
-pub use manifest::{LedgerMark, Manifest, Published, TAIL};
+pub use manifest::{LedgerMark, Manifest, Published, Row, TAIL};
 
 /// What a document is, which decides how it is checked, stored and served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -48,6 +48,7 @@ pub mod folder;
 pub mod state;
 pub mod cache;
 pub mod store;
+pub mod bucket;
 pub mod watch;
 pub mod client;
 pub mod announce;

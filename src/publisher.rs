@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 
+use crate::bucket::Lost;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::edition::{Edition, Manifest};
@@ -127,6 +128,9 @@ impl Turn {
     }
 }
 
+/// So often another publisher may be quicker before a turn is put off.
+const RACES: u32 = 20;
+
 /// Turns a folder into feeds, once per [`turn`](Self::turn).
 pub struct Publisher<'a> {
     config: &'a Config,
@@ -159,8 +163,79 @@ impl<'a> Publisher<'a> {
         order: &Order,
         show: &mut dyn FnMut(&Ready<'_>),
     ) -> Result<Turn, Halt> {
-        let config = self.config;
         let _lock = self.lock(order)?;
+        let mut order = order.clone();
+        let mut notes = Vec::new();
+        for _ in 0..RACES {
+            if !order.dry_run {
+                notes.extend(self.catch_up(desk)?);
+            }
+            match self.turn_alone(desk, &order, show) {
+                // what it has now is to be seen first; then the turn is another one
+                Err(Halt::World(error)) if error.is::<Lost>() => {
+                    desk.is_behind = true;
+                    order.heard = None;
+                }
+                Ok(mut turn) => {
+                    turn.news.extend(notes.iter().map(ToString::to_string));
+                    turn.problems.extend(notes);
+                    return Ok(turn);
+                }
+                Err(halt) => return Err(halt),
+            }
+        }
+        Err(Halt::World(anyhow::anyhow!(
+            "other publishers were quicker {RACES} times; tried again later"
+        )))
+    }
+
+    /// Looks at what others published to the bucket, as a turn does that comes upon it.
+    ///
+    /// # Errors
+    /// If the store does not answer, or another run is at work.
+    pub fn catch_up_now(&self, desk: &mut Desk) -> Result<Option<Problem>, Halt> {
+        let lock = Lock::acquire(&self.config.state(), Duration::ZERO);
+        let _lock = lock.map_err(|error| match error {
+            LockError::Held => Halt::Locked,
+            LockError::World(error) => Halt::World(error),
+        })?;
+        desk.is_behind = true;
+        self.catch_up(desk)
+    }
+
+    /// Looks at what others published to the bucket, and does what they left to be done. What the author should know is
+    /// given.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    fn catch_up(&self, desk: &mut Desk) -> Result<Option<Problem>, Halt> {
+        let config = self.config;
+        let Some(bucket) = desk.bucket(config)? else {
+            return Ok(None);
+        };
+        if desk.stays && !desk.is_behind {
+            return Ok(None);
+        }
+        let disk = Disk::new(&config.feeds, &config.state(), &config.compress);
+        let pulled = bucket.pull(&disk, Some(&config.ledger))?;
+        if let Some(manifest) = disk.manifest(&mut Vec::new())? {
+            bucket.settle(&disk, &manifest, config.serve.fresh.as_secs())?;
+        }
+        desk.is_behind = false;
+        Ok(pulled.aside.map(|aside| {
+            let what = "says other things than the ledger in the bucket, which counts";
+            let remedy = format!("what it was is kept as `{}`", aside.display());
+            Problem::warning(config.ledger.display().to_string(), what).remedy(remedy)
+        }))
+    }
+
+    fn turn_alone(
+        &self,
+        desk: &mut Desk,
+        order: &Order,
+        show: &mut dyn FnMut(&Ready<'_>),
+    ) -> Result<Turn, Halt> {
+        let config = self.config;
         desk.open(config);
         let state = desk.take_state(config);
         let look = read::look(config, desk, &state, order, self.progress)?;

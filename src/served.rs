@@ -19,6 +19,7 @@ use crate::site::{self, Site};
 mod resource;
 
 pub use resource::{Blob, Content, Resource, Variant};
+pub(crate) use resource::{cache_control, media_type};
 
 /// The page that a person sees at the base URL.
 pub const INDEX: &str = "";

@@ -20,6 +20,7 @@ use crate::problem::Problem;
 
 pub mod durable;
 mod lock;
+mod mirror;
 mod publication;
 mod ready;
 mod shelf;
@@ -115,13 +116,10 @@ impl Disk {
             }
         };
         match Manifest::parse(&text) {
-            Ok(manifest) if manifest.version > manifest::VERSION => {
-                bail!(
-                    "`{}` was written by a newer version of tidings; use that one",
-                    path.display()
-                )
+            Ok(manifest) => {
+                manifest.check_version(&path.display().to_string())?;
+                Ok(Some(manifest))
             }
-            Ok(manifest) => Ok(Some(manifest)),
             Err(error) => {
                 let what = format!("is damaged: {error}");
                 let remedy = "it is written anew; nothing is deleted in this run";
@@ -276,6 +274,7 @@ impl Disk {
             documents,
             moved: edition.moved.clone(),
             gone: edition.gone.clone(),
+            row: None,
         };
         Ok(Ready {
             steps,

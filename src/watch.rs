@@ -27,6 +27,8 @@ pub enum Wake {
     Look,
     /// Somebody wants everything looked at now.
     Refresh,
+    /// Another publisher has published to the bucket, or something there is left to be done.
+    Elsewhere,
     /// Better encodings are ready.
     Improved,
     /// It is time to stop.

@@ -28,6 +28,8 @@ use crate::server::{
 };
 use crate::watch::Wake;
 
+mod replica;
+
 /// The options of `tidings serve`.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Serve {
@@ -42,11 +44,31 @@ pub(super) struct Serve {
         help = "Where to listen, such as 127.0.0.1:8080 or unix:/run/tidings.sock; may be given several times"
     )]
     listen: Vec<String>,
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with_all = ["articles", "feeds", "base_url", "permalink", "allow_shrink"],
+        help = "Serve what is published to a bucket, such as s3://bucket/prefix; there need be no articles here"
+    )]
+    from: Option<String>,
 }
 
 pub(super) fn serve(args: &Serve) -> u8 {
     give_back();
     tell_on_stderr();
+    if let Some(url) = &args.from {
+        return match replica::run(args, url) {
+            Ok(()) => exit::DONE,
+            Err(replica::Failure::Settings(problems)) => {
+                Report::new(false, false, false, false).refusals(&problems);
+                exit::USAGE
+            }
+            Err(replica::Failure::World(error)) => {
+                tracing::error!("{error:#}");
+                exit::NOTHING_WRITTEN
+            }
+        };
+    }
     let config = match configure(&args.place, &args.listen) {
         Ok(config) => config,
         Err(problems) => {
@@ -170,7 +192,8 @@ fn run(args: &Serve, config: &Config) -> Result<()> {
         let _inside = runtime.enter();
         (listen(config)?, listen_admin(config)?)
     };
-    greet(config, &public, &admin);
+    let folder = absolute(&config.articles);
+    greet(config, &folder, &public, &admin);
     let turning = {
         let (waker, allow_shrink) = (waker.clone(), args.allow_shrink);
         std::thread::Builder::new()
@@ -246,10 +269,9 @@ fn listen_admin(config: &Config) -> Result<Vec<Listener>> {
         .map_or(Ok(Vec::new()), |address| bind(address, Door::Admin))
 }
 
-fn greet(config: &Config, public: &[Listener], admin: &[Listener]) {
-    let folder = absolute(&config.articles);
+fn greet(config: &Config, from: &str, public: &[Listener], admin: &[Listener]) {
     tracing::info!(
-        "`{}` from {folder}, for {}",
+        "`{}` from {from}, for {}",
         config.site.title,
         config.site.base
     );

@@ -11,7 +11,7 @@ use crate::edition::Kind;
 use crate::feed::{By, Content, FeedSpec, Filter, Terms};
 
 /// First segments of routes that are taken.
-const TAKEN: [&str; 18] = [
+const TAKEN: [&str; 20] = [
     "articles",
     "tags",
     "categories",
@@ -30,6 +30,9 @@ const TAKEN: [&str; 18] = [
     "livez",
     "readyz",
     "hub",
+    // the names of a bucket's own
+    "blobs",
+    "ledger",
 ];
 
 /// What the feeds are made with.

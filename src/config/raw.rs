@@ -1,15 +1,15 @@
 //! `tidings.toml` as it was typed.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{keys, quantity};
 use crate::problem::Problem;
 
 /// Every key, none resolved; [`Config::resolve`](super::Config::resolve) finds the meaning.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 #[allow(
     missing_docs,
@@ -43,7 +43,7 @@ pub struct Raw {
 }
 
 /// `[hub]`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "see `Raw`")]
 pub struct Hub {
@@ -52,7 +52,7 @@ pub struct Hub {
 }
 
 /// `[authors.KEY]`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "see `Raw`")]
 pub struct Author {
@@ -62,7 +62,7 @@ pub struct Author {
 }
 
 /// `[defaults]`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "see `Raw`")]
 pub struct Defaults {
@@ -109,7 +109,7 @@ impl Feed {
 }
 
 /// `[[feed]]`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "see `Raw`")]
 pub struct Feed {
@@ -131,7 +131,7 @@ pub struct Feed {
 }
 
 /// `["a", "b"]`, or `{ any = […], all = […], none = […] }`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(
     untagged,
     expecting = "expected a list like [\"a\", \"b\"], or any, all and none with lists"
@@ -154,7 +154,7 @@ pub enum Condition {
 }
 
 /// `[serve]`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "see `Raw`")]
 pub struct Serve {
@@ -171,7 +171,7 @@ pub struct Serve {
 }
 
 /// A number of bytes, or text with a unit.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(
     untagged,
     expecting = "expected a number of bytes, or text like \"512 KiB\""
@@ -228,25 +228,14 @@ impl Raw {
 
     /// What is set and known, but not built yet.
     pub(super) fn unbuilt(&self, name: &str) -> Vec<Problem> {
-        let remote = |path: &Option<PathBuf>| {
-            path.as_deref()
-                .and_then(Path::to_str)
-                .is_some_and(|path| path.contains("://"))
-        };
         let set = [
             ("archives", self.defaults.archives),
             ("podcast", self.podcast.is_some()),
-            ("feeds", remote(&self.feeds)),
         ];
         set.into_iter()
             .filter(|(_, set)| *set)
             .map(|(key, _)| {
-                let what = if key == "feeds" {
-                    "a bucket in `feeds` is".to_owned()
-                } else {
-                    format!("`{key}` is")
-                };
-                Problem::error(name, format!("{what} not built yet"))
+                Problem::error(name, format!("`{key}` is not built yet"))
                     .remedy("take it out; the README says what works today")
                     .at(keys::line(&self.source, key))
             })

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, TryRecvError};
 
-use super::{Crank, TICK, offer};
+use super::{Crank, TICK, elsewhere, offer};
 use crate::edition::encode;
 use crate::problem::Problem;
 use crate::served::Served;
@@ -57,8 +57,9 @@ impl Crank {
         let terms = self.terms();
         let before = self.served();
         let leaves = self.gallery.leaves(&self.config, &terms.site, &served);
-        let (served, astray) =
-            served.with_leaves(&leaves, &terms, before.as_deref(), (self.clock)());
+        let made = self.manifest.as_ref().and_then(elsewhere::made_at);
+        let made = made.map_or_else(|| (self.clock)(), Into::into);
+        let (served, astray) = served.with_leaves(&leaves, &terms, before.as_deref(), made);
         for path in astray.iter().filter(|path| !self.astray.contains(path)) {
             let what = format!("the alias `/{path}` leads to nothing that is published");
             let problem = Problem::warning(&self.config.name, what)

@@ -25,6 +25,27 @@ pub struct Manifest {
     /// Routes of what was published once and is withdrawn.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub gone: BTreeSet<String>,
+    /// Its place among the editions of a bucket, if it is published to one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub row: Option<Row>,
+}
+
+/// The place of a manifest among the editions of a bucket.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Its number, from 1; each is one more than the one before.
+    pub edition: u64,
+    /// The first segment of the ledger that counts.
+    pub first: u64,
+    /// Routes whose public keys may not be what the manifest says.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub unsettled: BTreeSet<String>,
+    /// The hashes of blobs that are named no longer, with the instant from which they were not.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub left: BTreeMap<String, DateTime<Utc>>,
+    /// The settings of the publisher, with which replicas serve.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub settings: Option<serde_json::Value>,
 }
 
 /// Which ledger it was.
@@ -78,6 +99,16 @@ pub struct Published {
 }
 
 impl Manifest {
+    /// # Errors
+    /// If it was written by a newer version of the program.
+    pub(crate) fn check_version(&self, name: &str) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.version <= VERSION,
+            "`{name}` was written by a newer version of tidings; use that one"
+        );
+        Ok(())
+    }
+
     pub(crate) fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(text)
     }
@@ -99,6 +130,9 @@ impl Manifest {
         }
         if !self.gone.is_empty() {
             text += &format!(",\n\"gone\":{}", json(&self.gone));
+        }
+        if let Some(row) = &self.row {
+            text += &format!(",\n\"row\":{}", json(row));
         }
         text += "}\n";
         text.into_bytes()

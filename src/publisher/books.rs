@@ -12,6 +12,7 @@ use super::desk::Desk;
 use super::read::phantom;
 use super::{Config, Disk, Edition, Ledger, Level, Manifest, Order, Problem, Turn};
 use crate::announce;
+use crate::bucket::Bucket;
 use crate::cache;
 use crate::catalogue::{Number, Reading, Row};
 use crate::edition::LedgerMark;
@@ -161,7 +162,8 @@ impl Books {
         work: impl FnOnce(&Self) -> T,
     ) -> Result<T> {
         let text = &self.ledger.text()[self.length..];
-        let is_whole = self.rewrite || self.ledger.wants_compaction();
+        // in a bucket it is not durable before it is there
+        let is_whole = self.rewrite || self.ledger.wants_compaction() || config.bucket.is_some();
         if order.dry_run || is_whole || text.is_empty() {
             return Ok(work(self));
         }
@@ -200,7 +202,17 @@ impl Books {
         let mut ready = self.disk.prepare(edition, previous, mark, order.now)?;
         announce::begin(config, previous)?;
         let from = if self.rewrite { 0 } else { self.length };
-        self.write_ledger(config, &ledger.text()[from..], had_text)?;
+        let text = &ledger.text()[from..];
+        let bucket = desk.bucket(config)?.zip(config.bucket.as_ref());
+        if let Some((bucket, target)) = &bucket {
+            // whoever is not the first has shown nothing
+            let parts = (text, ledger.text());
+            bucket.commit(&mut ready, previous, parts, &target.settings, order.now)?;
+        }
+        self.write_ledger(config, text, had_text)?;
+        if let Some((bucket, _)) = &bucket {
+            bucket.note_ledger(ledger.text(), !text.is_empty())?;
+        }
         desk.ledger_stamp = crate::folder::stamp_of(&config.ledger);
         desk.ledger = Some(ledger);
         if !ready.waits_for_assets() {
@@ -213,11 +225,33 @@ impl Books {
         };
         let published = self.disk.publish(&mut ready, previous, encode)?;
         show(&ready);
+        if let Some((bucket, _)) = &bucket
+            && let Err(error) = self.settle(config, bucket, &ready, order)
+        {
+            desk.is_behind = true;
+            let what = format!("is published, but not all of its public keys are: {error:#}");
+            let problem = Problem::warning(bucket.url(), what);
+            turn.problems
+                .push(problem.remedy("replicas serve it; the keys are put by the next run"));
+        }
         desk.manifest = self.disk.stamp().map(|stamp| (stamp, ready.manifest));
         turn.written = published.written;
         turn.deleted = published.deleted;
         turn.problems.extend(published.problems);
         Ok(())
+    }
+
+    /// What is left to be done when a publication to a bucket is committed.
+    fn settle(
+        &self,
+        config: &Config,
+        bucket: &Bucket,
+        ready: &Ready<'_>,
+        order: &Order,
+    ) -> Result<()> {
+        let fresh = config.serve.fresh.as_secs();
+        bucket.settle(&self.disk, &ready.manifest, fresh)?;
+        bucket.tidy(&ready.manifest, order.now)
     }
 
     /// Writes the text of the ledger, or appends to it.

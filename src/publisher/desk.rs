@@ -14,6 +14,7 @@ use super::books::{self, Indexed};
 use super::read::{Aside, Look};
 use super::{Config, Ledger, Order, Problem, Turn, announce};
 use crate::article::{Section, Stamp};
+use crate::bucket::Bucket;
 use crate::cache;
 use crate::catalogue::{Catalogue, Number, Row};
 use crate::edition::Manifest;
@@ -133,6 +134,10 @@ pub struct Desk {
     pub(super) has_walked: bool,
     /// Whether renderings are kept in memory.
     pub(super) stays: bool,
+    /// The bucket that is published to.
+    pub(super) bucket: Option<Arc<Bucket>>,
+    /// Whether the mirror of it is to be looked at before the next turn.
+    pub(super) is_behind: bool,
 }
 
 /// Of another configuration, or another program, nothing is believed.
@@ -147,6 +152,7 @@ fn terms(config: &Config) -> u64 {
         dialect,
         articles,
         feeds,
+        bucket,
         ledger,
         specs,
         by,
@@ -157,7 +163,8 @@ fn terms(config: &Config) -> u64 {
         hub: _,
         serve: _,
     } = config;
-    let places = (name, articles, feeds, ledger, compress);
+    let bucket = bucket.as_ref().map(|target| &target.url);
+    let places = (name, articles, feeds, bucket, ledger, compress);
     let sense = (site, dialect, specs, by, icon_asset, has_base_url);
     crate::catalogue::row::hash(&format!("{version} {program:?} {places:?} {sense:?}"))
 }
@@ -176,8 +183,32 @@ impl Desk {
     pub(super) fn clear(&mut self) {
         *self = Self {
             stays: self.stays,
+            bucket: self.bucket.take(),
+            is_behind: self.is_behind,
             ..Self::default()
         };
+    }
+
+    /// The bucket that is published to, if there is one.
+    #[must_use]
+    pub fn open_bucket(&self) -> Option<Arc<Bucket>> {
+        self.bucket.clone()
+    }
+
+    /// The bucket of this configuration, if it has one; it is opened once.
+    pub(super) fn bucket(&mut self, config: &Config) -> Result<Option<Arc<Bucket>>> {
+        let Some(target) = &config.bucket else {
+            return Ok(None);
+        };
+        if self
+            .bucket
+            .as_ref()
+            .is_none_or(|open| open.url() != target.url)
+        {
+            self.bucket = Some(Arc::new(Bucket::open(&target.url, &config.state())?));
+            self.is_behind = true;
+        }
+        Ok(self.bucket.clone())
     }
 
     /// Takes what the cache has, if there is nothing on the desk that is true for this configuration.

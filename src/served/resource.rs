@@ -373,7 +373,7 @@ fn nothing(kind: Kind) -> Published {
     }
 }
 
-fn cache_control(kind: Kind, fresh: u64) -> String {
+pub(crate) fn cache_control(kind: Kind, fresh: u64) -> String {
     let age = match kind {
         Kind::Page => MINUTE,
         Kind::Style | Kind::Asset => HOUR,
@@ -385,7 +385,7 @@ fn cache_control(kind: Kind, fresh: u64) -> String {
 const UNKNOWN: &str = "application/octet-stream";
 
 /// The media type of a document, as `Content-Type` has it.
-fn media_type(route: &str, kind: Kind) -> String {
+pub(crate) fn media_type(route: &str, kind: Kind) -> String {
     match kind {
         Kind::Rss => "application/rss+xml; charset=utf-8".to_owned(),
         Kind::Atom => "application/atom+xml; charset=utf-8".to_owned(),

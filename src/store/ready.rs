@@ -42,6 +42,24 @@ impl Step<'_> {
         matches!(self.document.body, Body::Kept)
     }
 
+    /// The bytes that are to be published.
+    ///
+    /// # Errors
+    /// If the author's file cannot be read, or is another one by now.
+    pub fn bytes(&self) -> Result<bytes::Bytes> {
+        let bytes: bytes::Bytes = match &self.document.body {
+            Body::Memory(bytes) => bytes.clone(),
+            Body::File(source) => fs::read(source)
+                .with_context(|| format!("cannot read `{}`", source.display()))?
+                .into(),
+            Body::Kept => bail!("a document is kept that never was published"),
+        };
+        if edition::hash(&bytes) != self.published.hash {
+            bail!("`{}` changes while it is published", self.document.route);
+        }
+        Ok(bytes)
+    }
+
     /// Whether the file on disk has these bytes.
     #[must_use]
     pub fn is_on_disk(&self) -> bool {

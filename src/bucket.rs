@@ -1,0 +1,363 @@
+//! A bucket as the place where feeds live, when one machine is not enough: the object store is what all agree on.
+//!
+//! Beneath the prefix stand `manifest.json`, `ledger/N`, `blobs/HASH`, and every document at its route for anybody to
+//! fetch. The order of a publication: a segment of the ledger is created where there is none, which claims the turn; the blobs
+//! of what changed are put; the manifest takes the place of the one that is known, which is the commit; then the public keys are
+//! put. So who loses a race has shown nothing, and who dies leaves nothing that the next one cannot go on with.
+//!
+//! Each machine has a mirror of what is published, a folder in the form that documents have on disk; all else works on
+//! that. This is no cluster: nobody speaks to anybody but the store.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::edition::{Manifest, Published, Row};
+use crate::served;
+use crate::store::{Disk, Ready};
+
+mod ledger;
+mod position;
+mod remote;
+
+use position::Position;
+use remote::{Found, Public, Remote};
+
+/// The key of the manifest.
+const MANIFEST: &str = "manifest.json";
+/// The folder of segments of the ledger.
+const LEDGER: &str = "ledger";
+/// The folder of blobs.
+const BLOBS: &str = "blobs";
+/// How long what no manifest names any longer is kept: for replicas that are behind, and publishers that were held up.
+const GRACE: TimeDelta = TimeDelta::days(1);
+/// So many documents are put or fetched together.
+const TOGETHER: usize = 64;
+
+/// Another publisher was quicker: what there is now must be looked at first.
+#[derive(Debug, thiserror::Error)]
+#[error("another publisher was quicker")]
+pub struct Lost;
+
+/// A bucket, with what is known of it here.
+#[derive(Debug)]
+pub struct Bucket {
+    url: String,
+    state: PathBuf,
+    remote: Remote,
+    position: Mutex<Position>,
+    /// The versions of public keys, as they were put last by this process.
+    keys: Mutex<HashMap<String, remote::Version>>,
+}
+
+/// What a look at the bucket came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pulled {
+    /// Whether the mirror is another one than before.
+    pub is_other: bool,
+    /// Where a ledger was put aside that the bucket does not know.
+    pub aside: Option<PathBuf>,
+}
+
+impl Bucket {
+    /// The bucket at `url`. What is known of it is in the state folder `state`. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// If the URL is none of a bucket, or there are no credentials.
+    pub fn open(url: &str, state: &Path) -> Result<Self> {
+        Ok(Self {
+            url: url.to_owned(),
+            state: state.to_owned(),
+            remote: Remote::open(url)?,
+            position: Mutex::new(Position::load(state, url)),
+            keys: Mutex::default(),
+        })
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether another manifest stands there than the one that is mirrored. One small question.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub fn is_behind(&self) -> Result<bool> {
+        let known = self.position().manifest.clone();
+        let found = self.remote.get(MANIFEST, known.as_ref())?;
+        Ok(match found {
+            Found::Same | Found::Nothing => false,
+            Found::Other(_, version) => Some(version) != self.position().manifest,
+        })
+    }
+
+    /// Whether all that is left to be done of the last publication is known to be done.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let position = self.position();
+        position.settled == position.edition
+    }
+
+    /// Brings the mirror up to what the bucket says, and the ledger at `ledger`, if there is to be one.
+    ///
+    /// # Errors
+    /// If the store does not answer, or holds something else; the mirror is wholly what it was, or wholly new.
+    pub fn pull(&self, disk: &Disk, ledger: Option<&Path>) -> Result<Pulled> {
+        let mut pulled = Pulled::default();
+        let mut position = self.position();
+        let mirrored = disk.manifest(&mut Vec::new()).ok().flatten();
+        let edition = mirrored.as_ref().and_then(|manifest| manifest.row.as_ref());
+        let edition = edition.map_or(0, |row| row.edition);
+        if edition == 0 || edition != position.edition {
+            // what is known is of another mirror
+            position.manifest = None;
+        }
+        match self.remote.get(MANIFEST, position.manifest.as_ref())? {
+            Found::Same => {}
+            Found::Nothing if edition > 0 => bail!(
+                "`{}` is empty, and was not: if that is meant, delete `{}`",
+                self.url,
+                self.state.join(position::FILE).display()
+            ),
+            Found::Nothing => *position = Position::new(&self.url),
+            Found::Other(bytes, version) => {
+                let (manifest, row) = self.read(&bytes)?;
+                // a store that answers with what it was must not take anybody back
+                if row.edition < edition {
+                    bail!(
+                        "`{}` holds edition {}, and held {edition}: if it was put back, delete `{}`",
+                        self.url,
+                        row.edition,
+                        self.state.join(position::FILE).display()
+                    );
+                }
+                disk.mirror(&manifest, |wanted| self.fetch(wanted))?;
+                pulled.is_other = mirrored.as_ref() != Some(&manifest);
+                position.edition = row.edition;
+                position.first = row.first;
+                position.manifest = Some(version);
+            }
+        }
+        if let Some(path) = ledger {
+            pulled.aside = self.pull_ledger(&mut position, path)?;
+        }
+        position.save(&self.state)?;
+        Ok(pulled)
+    }
+
+    fn read(&self, bytes: &[u8]) -> Result<(Manifest, Row)> {
+        let what = || format!("`manifest.json` in `{}` is none of tidings", self.url);
+        let manifest = Manifest::parse(bytes).with_context(what)?;
+        manifest.check_version(&self.url)?;
+        let row = manifest.row.clone().with_context(what)?;
+        Ok((manifest, row))
+    }
+
+    /// The bytes of documents, each with the hash that it is to have.
+    fn fetch(&self, wanted: &[&Published]) -> Result<Vec<Bytes>> {
+        let keys = wanted.iter().map(|published| blob(&published.hash));
+        let fetched = self.remote.fetch(keys.collect())?;
+        for (published, bytes) in wanted.iter().zip(&fetched) {
+            if crate::edition::hash(bytes) != published.hash {
+                bail!("`{}` in `{}` is damaged", blob(&published.hash), self.url);
+            }
+        }
+        Ok(fetched)
+    }
+
+    /// Commits a publication: what `text` adds to the ledger, of which `whole` is all, and the documents that are ready. The
+    /// manifest that is ready gets its place in the row of editions. Whether there was anything to commit.
+    ///
+    /// # Errors
+    /// [`Lost`] if another publisher was quicker, and whatever keeps the store from answering. Then nobody has seen anything
+    /// of it.
+    pub fn commit(
+        &self,
+        ready: &mut Ready<'_>,
+        previous: Option<&Manifest>,
+        ledger: (&[u8], &[u8]),
+        settings: &serde_json::Value,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let mut position = self.position();
+        let (text, whole) = ledger;
+        let before = previous.and_then(|previous| previous.row.clone());
+        let mut row = Row {
+            edition: position.edition + 1,
+            first: position.first.max(1),
+            unsettled: BTreeSet::new(),
+            left: BTreeMap::new(),
+            settings: Some(settings.clone()),
+        };
+        // a publication that changes nothing has the row of the one before
+        if let Some(before) = &before {
+            ready.manifest.row = Some(Row {
+                settings: row.settings.clone(),
+                ..before.clone()
+            });
+            if text.is_empty() && previous == Some(&ready.manifest) {
+                return Ok(false);
+            }
+        }
+        if let Some(first) = self.claim(&position, text, whole)? {
+            row.first = first;
+        }
+        let is_other = |route: &String, published: &Published| {
+            let before = previous.and_then(|previous| previous.documents.get(route));
+            before.is_none_or(|before| before.hash != published.hash)
+        };
+        let changed: Vec<&crate::store::Step<'_>> = ready
+            .steps
+            .iter()
+            .filter(|step| is_other(&step.document.route, &step.published))
+            .collect();
+        for steps in changed.chunks(TOGETHER) {
+            let blobs = steps.iter().map(|step| {
+                let bytes = step.bytes()?;
+                Ok((blob(&step.published.hash), bytes))
+            });
+            self.remote.put(blobs.collect::<Result<_>>()?)?;
+        }
+        row.unsettled = changed
+            .iter()
+            .map(|step| step.document.route.clone())
+            .collect();
+        let documents = &ready.manifest.documents;
+        let named: BTreeSet<&str> = documents.values().map(|one| one.hash.as_str()).collect();
+        if let (Some(previous), Some(before)) = (previous, before) {
+            let gone = previous.documents.keys();
+            let gone = gone.filter(|route| !documents.contains_key(*route));
+            row.unsettled.extend(gone.cloned());
+            if position.settled != before.edition {
+                row.unsettled.extend(before.unsettled);
+            }
+            let left = previous.documents.values();
+            let left = left.map(|published| (published.hash.clone(), now));
+            row.left = left.chain(before.left).collect();
+            row.left
+                .retain(|hash, left| !named.contains(hash.as_str()) && now - *left < GRACE);
+        }
+        let edition = row.edition;
+        let first = row.first;
+        ready.manifest.row = Some(row);
+        let text = Bytes::from(ready.manifest.to_text());
+        let put = match &position.manifest {
+            Some(known) => self.remote.swap(MANIFEST, text, known)?,
+            None => self.remote.create(MANIFEST, text)?,
+        };
+        let Some(version) = put else {
+            bail!(Lost);
+        };
+        position.manifest = Some(version);
+        position.edition = edition;
+        position.first = first;
+        Ok(true)
+    }
+
+    /// Puts the public keys that are not what the manifest says, and takes those away that it does not name. What could not be
+    /// is done by the next one who comes by.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub fn settle(&self, disk: &Disk, manifest: &Manifest, fresh: u64) -> Result<()> {
+        let mut position = self.position();
+        let Some(row) = &manifest.row else {
+            return Ok(());
+        };
+        if position.settled == row.edition {
+            return Ok(());
+        }
+        let (here, gone): (Vec<&String>, Vec<&String>) = row
+            .unsettled
+            .iter()
+            .partition(|route| manifest.documents.contains_key(*route));
+        for routes in here.chunks(TOGETHER) {
+            let public = routes.iter().map(|route| {
+                let published = &manifest.documents[*route];
+                let bytes = disk.read(route)?;
+                if crate::edition::hash(&bytes) != published.hash {
+                    bail!("`{route}` is not what was published; the next run fetches it");
+                }
+                Ok(Public {
+                    key: (*route).clone(),
+                    bytes: bytes.into(),
+                    media: served::media_type(route, published.kind),
+                    cache: served::cache_control(published.kind, fresh),
+                    edition: row.edition,
+                    known: self.keys().get(*route).cloned(),
+                })
+            });
+            let public: Vec<Public> = public.collect::<Result<_>>()?;
+            let versions = self.remote.publish(public)?;
+            let mut keys = self.keys();
+            for (route, version) in routes.iter().zip(versions) {
+                match version {
+                    Some(version) => keys.insert((*route).clone(), version),
+                    None => keys.remove(*route),
+                };
+            }
+        }
+        // a key must not go that a newer edition has put again
+        let known = position.manifest.as_ref();
+        if !gone.is_empty() && self.remote.get(MANIFEST, known)? == Found::Same {
+            self.remote
+                .delete(gone.iter().map(|route| (*route).clone()).collect())?;
+        }
+        position.settled = row.edition;
+        position.save(&self.state)
+    }
+
+    /// Deletes what no manifest of the last day names, now and then.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub fn tidy(&self, manifest: &Manifest, now: DateTime<Utc>) -> Result<()> {
+        let mut position = self.position();
+        let Some(row) = &manifest.row else {
+            return Ok(());
+        };
+        let is_due = position.tidied.is_none_or(|tidied| now - tidied >= GRACE);
+        // it must be the manifest that stands there
+        if !is_due || self.remote.get(MANIFEST, position.manifest.as_ref())? != Found::Same {
+            return Ok(());
+        }
+        let documents = manifest.documents.values();
+        let mut named: BTreeSet<String> = documents.map(|one| blob(&one.hash)).collect();
+        named.extend(row.left.keys().map(|hash| blob(hash)));
+        let mut old = Vec::new();
+        for folder in [BLOBS, LEDGER] {
+            let listed = self.remote.list(folder)?;
+            let listed = listed.into_iter().filter(|one| now - one.modified >= GRACE);
+            old.extend(listed.map(|one| one.key).filter(|key| {
+                let number = ledger::number(key);
+                match number {
+                    Some(number) => number < row.first,
+                    None => key.starts_with(BLOBS) && !named.contains(key),
+                }
+            }));
+        }
+        self.remote.delete(old)?;
+        position.tidied = Some(now);
+        position.save(&self.state)
+    }
+
+    fn position(&self) -> MutexGuard<'_, Position> {
+        // it is whole whatever its last user did
+        self.position.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys(&self) -> MutexGuard<'_, HashMap<String, remote::Version>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The key of the bytes with this hash.
+fn blob(hash: &str) -> String {
+    format!("{BLOBS}/{hash}")
+}

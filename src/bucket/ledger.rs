@@ -1,0 +1,142 @@
+//! The ledger in a bucket: a row of segments, each created where there is none and never changed. All that exist count, in
+//! their order, whether a manifest followed them or not: an id that was given is given.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+
+use super::position::Position;
+use super::remote::Found;
+use super::{Bucket, LEDGER, Lost};
+use crate::edition::LedgerMark;
+use crate::store::durable;
+
+/// After so many segments the next one holds the whole ledger, and those before it are not needed any longer …
+const MANY: u64 = 64;
+/// … if they are so many bytes in the mean as this part of it, or so many more.
+const PART: usize = 256;
+
+impl Bucket {
+    /// Claims a turn with what it adds to the ledger; if that is all of it, the segment is the first that counts from now
+    /// on.
+    pub(super) fn claim(
+        &self,
+        position: &Position,
+        text: &[u8],
+        whole: &[u8],
+    ) -> Result<Option<u64>> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let number = position.next.max(1);
+        let behind = number.saturating_sub(position.first);
+        let is_fold = text.len() == whole.len()
+            || position.first == 0
+            || behind >= MANY * 16
+            || behind >= MANY && text.len() >= whole.len() / PART;
+        let segment = if is_fold { whole } else { text };
+        match self
+            .remote
+            .create(&key(number), Bytes::copy_from_slice(segment))?
+        {
+            Some(_) => Ok(is_fold.then_some(number)),
+            None => bail!(Lost),
+        }
+    }
+
+    /// Notes that the ledger here is what all segments say, after one was added or none.
+    pub fn note_ledger(&self, text: &[u8], has_added: bool) -> Result<()> {
+        let mut position = self.position();
+        if has_added {
+            position.next = position.next.max(1) + 1;
+        }
+        position.ledger = LedgerMark::of(text, 0);
+        position.save(&self.state)
+    }
+
+    /// Brings the ledger at `path` up to what all segments say. One that says something that they do not is put aside; in an
+    /// empty bucket it is the beginning.
+    pub(super) fn pull_ledger(
+        &self,
+        position: &mut Position,
+        path: &Path,
+    ) -> Result<Option<PathBuf>> {
+        let failed = || format!("cannot read `{}`", path.display());
+        let mut text = match std::fs::read(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            read => read.with_context(failed)?,
+        };
+        let is_known = position.next > position.first
+            && position.first > 0
+            && LedgerMark::of(&text, 0) == position.ledger;
+        if is_known {
+            let from = text.len();
+            let mut next = position.next;
+            while let Found::Other(segment, _) = self.remote.get(&key(next), None)? {
+                text.extend_from_slice(&segment);
+                next += 1;
+            }
+            if next > position.next {
+                durable::append(path, &text[from..])
+                    .with_context(|| format!("cannot write `{}`", path.display()))?;
+            }
+            position.next = next;
+            position.ledger = LedgerMark::of(&text, 0);
+            return Ok(None);
+        }
+        let first = position.first.max(1);
+        let listed = self.remote.list(LEDGER)?;
+        let mut numbers: Vec<u64> = { listed.iter() }
+            .filter_map(|one| number(&one.key))
+            .filter(|number| *number >= first)
+            .collect();
+        numbers.sort_unstable();
+        position.next = numbers.last().map_or(first, |last| last + 1);
+        if numbers.is_empty() {
+            // what there is here becomes the first segment
+            position.first = 0;
+            position.ledger = LedgerMark::default();
+            return Ok(None);
+        }
+        position.first = numbers[0];
+        let segments = self.remote.fetch(numbers.into_iter().map(key).collect())?;
+        let whole: Vec<u8> = segments.concat();
+        let aside = self.put_aside(&text, &whole)?;
+        if text != whole {
+            durable::put(path, &whole)
+                .with_context(|| format!("cannot write `{}`", path.display()))?;
+        }
+        position.ledger = LedgerMark::of(&whole, 0);
+        Ok(aside)
+    }
+
+    /// Keeps a copy of a ledger with lines that are not in the bucket's.
+    fn put_aside(&self, text: &[u8], whole: &[u8]) -> Result<Option<PathBuf>> {
+        let known: HashSet<&[u8]> = whole.split(|byte| *byte == b'\n').collect();
+        if text
+            .split(|byte| *byte == b'\n')
+            .all(|line| line.is_empty() || known.contains(line))
+        {
+            return Ok(None);
+        }
+        let hash = blake3::hash(text).to_hex();
+        let copy = self
+            .state
+            .join(format!("ledger.aside-{}.jsonl", &hash[..8]));
+        durable::put(&copy, text).with_context(|| format!("cannot write `{}`", copy.display()))?;
+        Ok(Some(copy))
+    }
+}
+
+/// The key of a segment; in the order of their numbers they are in the order of their names.
+fn key(number: u64) -> String {
+    format!("{LEDGER}/{number:012}.jsonl")
+}
+
+/// The number of a segment, if it is one.
+pub(super) fn number(key: &str) -> Option<u64> {
+    let name = key.strip_prefix(LEDGER)?.strip_prefix('/')?;
+    name.strip_suffix(".jsonl")?.parse().ok()
+}
