@@ -5,8 +5,8 @@ usage: benches/subscribers.py [--format json] [--subscribers N ...] …        a
        benches/subscribers.py --against URL [--edit ARTICLE] …               the same readers ask a server that runs
 
 Each poll of each reader of a day is drawn: none is a sample that stands for others, and no clock is asked, so that a run can
-be repeated exactly. When a reader asks depends on its habits alone (READERS in this file), never on the answers: so the polls are
-drawn first, place by place (a place of the CDN shares nothing with another), and then answered. What an answer is follows
+be repeated exactly. When a reader asks depends on its habits alone (READERS in this file), never on the answers: so the polls
+are drawn first, place by place (a place of the CDN shares nothing with another), and then answered. What an answer is follows
 from the instants at which the version changes that is served there: the first poll after one is a 200, the others are 304s.
 
 What is counted: requests and responses of HTTP/1.1, heads and bodies, without TLS and TCP. What is not in it: browsers,
@@ -19,8 +19,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 FORMATS = {"rss": 0.70, "atom": 0.26, "json": 0.04}  # assumed
 ROUTES = {"rss": "rss.xml", "atom": "atom.xml", "json": "feed.json"}
 CODINGS = ("identity", "gzip", "br", "zstd")
-# of `feeds/` of this repository, encoded as `serve` does when it is idle; a feed of thirty long articles has ten times as
-# much (`--scale 10`)
+# of `feeds/` of this repository, encoded as `serve` does when it is idle. They are small: `--scale 10` is a usual blog.
 SIZES = {"rss": (12478, 3861, 3217, 3848), "atom": (13822, 3829, 3237, 3831), "json": (10492, 3443, 2954, 3444)}
 HEAD_200, HEAD_304 = 607, 522  # measured at `serve`
 
@@ -62,10 +61,11 @@ def newsblur(s):
 
 
 # The shares of subscribers are assumptions, since nobody publishes any: count your own in the log of `serve`, which tells how
-# many an aggregator reads for, and give them with `--share`. All else has its source, or is said to be assumed. Something to
-# compare with: of feed requests 64 % (jonudell.net, 2003), 77 % (tbray.org, 2003), 67 % (utcc.utoronto.ca/~cks, 2013) and,
-# without those that were refused, 56 % (the same, FeedLimitingImportance) got a 304, and 4 % of the 200s were not compressed
-# (the same); services that are pushed were an eighth of all hits (blog.superfeedr.com/wh-fetches-our-blog-feed).
+# many an aggregator reads for, and give them with `--share`. All else has its source, or is said to be assumed; encodings are
+# known of Miniflux, newsboat and Feedbin, and else assumed. Something to compare with: of feed requests 64 % (jonudell.net,
+# 2003), 77 % (tbray.org, 2003), 67 % (utcc.utoronto.ca/~cks, 2013) and, without those that were refused, 56 % (the same,
+# FeedLimitingImportance) got a 304, and 4 % of the 200s were not compressed (the same); services that are pushed were an
+# eighth of all hits (blog.superfeedr.com/wh-fetches-our-blog-feed).
 ALL = "gzip, deflate, br, zstd"
 CURL = "deflate, gzip, br, zstd"
 ON_THE_HOUR = (HOUR, ((0, 0.60), (30, 0.05), (5, 0.05)))  # assumed
@@ -85,7 +85,8 @@ READERS = [
            agent="Feedbin feed-id:1 - {} subscribers"),
     # assumed
     Reader("The Old Reader", 2, HOUR, "gzip", service=True, jitter=0.2, agent="theoldreader.com ({} subscribers)"),
-    # Athou/commafeed FeedRefreshIntervalCalculator.java, CommaFeedConfiguration.java: 5 minutes to 4 hours / 4, and max-age
+    # Athou/commafeed FeedRefreshIntervalCalculator.java, CommaFeedConfiguration.java, issue 1677: 5 minutes to a quarter of
+    # 4 hours, and max-age
     Reader("commafeed.com", 1, commafeed, "gzip, br", service=True, honours=True, agent="CommaFeed/5 (https://www.commafeed.com)"),
     # blog.feedmail.org/2022/04/faster-updates.html: max-age; when pushed once a week
     Reader("FeedMail", 1, 5 * MINUTE, "gzip, br", service=True, pushed=7 * DAY, honours=True, agent="FeedMail.org ({} subscribers)"),
@@ -98,7 +99,7 @@ READERS = [
     Reader("other services", 4, 3 * MINUTE, "gzip", "etag", service=True, jitter=0.5, agent="Aggregator/1.0 ({} subscribers)"),
 
     # FreshRSS feedController.php: asks when ttl_default (3,600 s) and 10 s more are over, so at each third of the runs of cron
-    # that Docker/README.md and docker-compose.yml suggest, twice an hour
+    # that Docker/README.md and docker-compose.yml suggest, twice an hour; max-age since pull request 6812
     Reader("FreshRSS", 4, HOUR + 10, CURL, honours=True, cron=COPIED, agent="FreshRSS/1.28.0 (Linux; https://freshrss.org)"),
     # the same: pushed where the installer saw a public address; then once a day
     Reader("FreshRSS, WebSub", 2, HOUR + 10, CURL, honours=True, cron=COPIED, pushed=DAY,
@@ -163,9 +164,9 @@ def morning(rng):
 
 def polls(reader, s, rng):
     """The instants of one day, in order; before them the last one of the day before."""
-    every = interval(reader, s)
+    every, times = interval(reader, s), []
     if reader.by_hand or reader.hours < 24:
-        opens, times = morning(rng), []
+        opens = morning(rng)
         for t in (opens - 2 * DAY, opens - DAY, opens):
             end = t + reader.hours * HOUR
             if reader.by_hand:
@@ -173,24 +174,23 @@ def polls(reader, s, rng):
             while t < end:
                 times.append(t)
                 t += rng.expovariate(1 / every) if reader.by_hand else every * (1 + reader.jitter * rng.random())
-        first = bisect.bisect_left(times, 0)
-        before = times[first - 1] if first else opens - DAY
-        return [before, *times[first : bisect.bisect_left(times, DAY)]]
-    if reader.cron:
+    elif reader.cron:
         grid, common = reader.cron
         weights = [w for _, w in common]
         minute = rng.choices([m for m, _ in common] + [None], [*weights, max(0, 1 - sum(weights))])[0]
         offset = (rng.randrange(grid // MINUTE) if minute is None else minute) * MINUTE
         offset += grid * rng.randrange(every // grid)
-        times = [offset + every * n + rng.expovariate(1 / CRON_LAG) for n in range(-1, math.ceil((DAY - offset) / every))]
-        return times if times[-1] < DAY else times[:-1]
-    if not reader.jitter:
+        times = [offset + every * n + rng.expovariate(1 / CRON_LAG) for n in range(-2, math.ceil((DAY - offset) / every))]
+    elif reader.jitter:
+        t = -every * (1 + reader.jitter) * (1 + rng.random())
+        while t < DAY:
+            times.append(t)
+            t += every * (1 + reader.jitter * rng.random())
+    else:
         first = rng.random() * every
         return [first + every * n for n in range(-1, math.ceil((DAY - first) / every))]
-    times = [-rng.random() * every * (1 + reader.jitter / 2)]
-    while times[-1] < DAY:
-        times.append(times[-1] + every * (1 + reader.jitter * rng.random()))
-    return times[:-1]
+    first = bisect.bisect_left(times, 0)
+    return [times[first - 1] if first else -DAY, *times[first : bisect.bisect_left(times, DAY)]]
 
 
 def publications(s):
@@ -241,7 +241,7 @@ def forgotten(reader, rng):
 
 @dataclasses.dataclass(frozen=True)
 class Cdn:
-    """One way of caching in front."""
+    """One way of caching in front. It heeds no `no-cache` of a reader (Thunderbird sends one), as CDNs mostly do not."""
 
     name: str
     swr: bool
@@ -280,7 +280,7 @@ def cache(times, published, s, cdn):
             back = bisect.bisect_left(times, t + s.rtt - offset, i)
             version = bisect.bisect_right(published, t)
             waits = not cdn.swr or purged or t >= checked + s.max_age + s.swr
-            if version != have:
+            if have not in (None, version):
                 changes.append((t if waits else t + s.rtt, published[version - 1]))
             if offset == 0:
                 # one asks and the others of that moment wait for it, or each asks
@@ -422,8 +422,11 @@ def profile(reader, s):
         opened, span = openings(), int(reader.hours * 60)
         return [([60 / every * sum(opened[minute - n] for n in range(span)) for minute in range(1440)], every)]
     if reader.hours < 24:
-        opened, times = openings(), math.ceil(reader.hours * HOUR / mean)
-        later = [sum(opened[(minute - round(mean * n / 60)) % 1440] for n in range(1, times)) for minute in range(1440)]
+        opened, span = openings(), reader.hours * HOUR
+        # with jitter: of a renewal process
+        times = span / mean + 0.5 if reader.jitter else math.ceil(span / mean)
+        shifts = [(round(mean * n / 60), min(1, times - n)) for n in range(1, math.ceil(times))]
+        later = [sum(share * opened[(minute - shift) % 1440] for shift, share in shifts) for minute in range(1440)]
         return [(opened, DAY - mean * (times - 1)), (later, mean)]
     if reader.cron:
         grid, common = reader.cron
@@ -578,7 +581,7 @@ def report(s):
     for n, rows in closed.items():
         print(line(f"{n:,}", "origin, no CDN; CDN", rows["alone"]))
         copies = rows["behind"]["copies"]
-        print(line("", "origin behind the CDN", rows["behind"]) + f"   {copies:,.0f} copies: in no minute more than {copies / 60:.1f} requests/s")
+        print(line("", "origin behind the CDN", rows["behind"]) + f"   {copies:,.0f} copies: each once, in the worst minute, {copies / 60:.1f}/s")
     print(f"\nThe formula against the simulation of {most:,}")
     for where, difference in deviation.items():
         print(f"  {where}: {told(difference)}")
@@ -710,6 +713,8 @@ async def replay(s):
             subscribers = max(1, round(s.readers * reader.share / 100 * FORMATS[form]))
             crowd += [Poller(reader, form, subscribers, polls(reader, s, rng), rng) for _ in range(count)]
     crowd = [poller for poller in crowd if len(poller.day) > 1]
+    # what was published a moment ago has neither its date nor its best encodings
+    await asyncio.sleep(3)
     # everybody has the feed already; what it costs to get it tells the simulation the sizes
     for n in range(0, len(crowd), 100):
         for poller, (status, _, head, body) in zip(crowd[n:], await asyncio.gather(*(p.ask(site) for p in crowd[n : n + 100]))):
@@ -757,7 +762,7 @@ def say_replay(s, facts, table):
     print(f"{s.readers:,} subscribers ({facts['pollers']:,} pollers, each with a connection of its own), a day in {DAY / s.factor:.0f} s: "
           f"a second is {s.factor / 60:.0f} minutes.")
     if facts["first_seen_ms"]:
-        print(f"Changes: seen first {', '.join(map(str, facts['first_seen_ms']))} ms after the save.", end=" ")
+        print(f"Changes: the first to ask saw them {', '.join(map(str, facts['first_seen_ms']))} ms after the save.", end=" ")
     print(f"Polls were late by {facts['latest_poll_ms']} ms at most.")
     print(f"Bytes: those of the 200s are {facts['surplus']:+,} against the sizes before the changes; {facts['raw']} went out unencoded to who knows")
     print("gzip, since a version is served before its encodings are made, and those get better later. The quicker the replay,")
@@ -828,7 +833,7 @@ def settings():
     add("--pops", "N", int, 50, "places, each with a cache of its own, by feed and encoding")
     add("--swr", "SECONDS", int, 600, "stale-while-revalidate")
     add("--rtt", "SECONDS", float, 0.1, "from a place to the origin and back")
-    g.add_argument("--no-collapse", dest="collapse", action="store_false", help="all requests that find a stale copy go to the origin, not one for all")
+    g.add_argument("--no-collapse", dest="collapse", action="store_false", help="whoever finds a stale copy asks the origin, not one for all")
     add("--purge-delay", "SECONDS", float, 2, "from a change until all places have dropped it")
     g = p.add_argument_group("a server that runs")
     add = functools.partial(option, g)

@@ -162,7 +162,7 @@ impl Bucket {
     /// The bytes of documents, each with the hash that it is to have.
     fn fetch(&self, wanted: &[&Published]) -> Result<Vec<Bytes>> {
         let keys = wanted.iter().map(|published| blob(&published.hash));
-        let fetched = self.remote.fetch(keys.collect())?;
+        let fetched = self.remote.fetch(&keys.collect::<Vec<_>>())?;
         for (published, bytes) in wanted.iter().zip(&fetched) {
             if crate::edition::hash(bytes) != published.hash {
                 bail!("`{}` in `{}` is damaged", blob(&published.hash), self.url);
@@ -306,8 +306,8 @@ impl Bucket {
         // a key must not go that a newer edition has put again
         let known = position.manifest.as_ref();
         if !gone.is_empty() && self.remote.get(MANIFEST, known)? == Found::Same {
-            self.remote
-                .delete(gone.iter().map(|route| (*route).clone()).collect())?;
+            let gone: Vec<String> = gone.into_iter().cloned().collect();
+            self.remote.delete(&gone)?;
         }
         position.settled = row.edition;
         position.save(&self.state)
@@ -342,7 +342,7 @@ impl Bucket {
                 }
             }));
         }
-        self.remote.delete(old)?;
+        self.remote.delete(&old)?;
         position.tidied = Some(now);
         position.save(&self.state)
     }

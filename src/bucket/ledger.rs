@@ -101,7 +101,8 @@ impl Bucket {
             return Ok(None);
         }
         position.first = numbers[0];
-        let segments = self.remote.fetch(numbers.into_iter().map(key).collect())?;
+        let keys: Vec<String> = numbers.into_iter().map(key).collect();
+        let segments = self.remote.fetch(&keys)?;
         let whole: Vec<u8> = segments.concat();
         let aside = self.put_aside(&text, &whole)?;
         if text != whole {

@@ -70,7 +70,7 @@ impl Remote {
         match *self {}
     }
 
-    pub(super) fn fetch(&self, _: Vec<String>) -> Result<Vec<Bytes>> {
+    pub(super) fn fetch(&self, _: &[String]) -> Result<Vec<Bytes>> {
         match *self {}
     }
 
@@ -94,7 +94,7 @@ impl Remote {
         match *self {}
     }
 
-    pub(super) fn delete(&self, _: Vec<String>) -> Result<()> {
+    pub(super) fn delete(&self, _: &[String]) -> Result<()> {
         match *self {}
     }
 }

@@ -13,6 +13,10 @@ use sd_notify::NotifyState;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::report::Report;
 use super::{Place, clock, configure, exit, report};
@@ -109,16 +113,21 @@ const PURGE: &str = "MIMALLOC_PURGE_DELAY";
 fn tell_on_stderr() {
     let terminal = std::io::stderr().is_terminal();
     let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let lines = tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_target(false)
         .with_ansi(colour);
-    // the journal has the time of each line already
-    let _ = if std::env::var_os("JOURNAL_STREAM").is_some() {
-        lines.without_time().try_init()
+    // what libraries have to say is for who works on them
+    let ours = filter_fn(|about| {
+        *about.level() <= tracing::Level::INFO && about.target().starts_with(env!("CARGO_PKG_NAME"))
+    });
+    let lines = Registry::default().with(if std::env::var_os("JOURNAL_STREAM").is_some() {
+        // the journal has the time of each line already
+        lines.without_time().with_filter(ours).boxed()
     } else {
-        lines.try_init()
-    };
+        lines.with_filter(ours).boxed()
+    });
+    let _ = lines.try_init();
 }
 
 /// Says in the log what the crank has to say, and to those who push it what is published.

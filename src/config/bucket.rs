@@ -66,9 +66,8 @@ pub(crate) fn url(text: &str) -> Result<String, String> {
         return Err(format!("`{text}` names no bucket; {example}"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(format!(
-            "the bucket in `feeds` has a user name; credentials come from the environment or from the files of your cloud's tools, as the README says"
-        ));
+        let what = "has a user name; credentials come from the environment, or from the files of your cloud's tools";
+        return Err(what.to_owned());
     }
     if !cfg!(feature = "bucket") {
         return Err(

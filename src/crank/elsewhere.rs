@@ -26,9 +26,10 @@ pub(super) fn poll(bucket: Arc<Bucket>, waker: Sender<Wake>) {
             let seen = bucket.is_behind();
             let is_behind = *seen.as_ref().unwrap_or(&false);
             if let Some((level, text)) = outage.after(seen.map(drop), bucket.url()) {
-                match level {
-                    Level::Info => tracing::info!("{text}"),
-                    _ => tracing::warn!("{text}"),
+                if level == Level::Info {
+                    tracing::info!("{text}");
+                } else {
+                    tracing::warn!("{text}");
                 }
             }
             if (is_behind || outage.is_over() && !bucket.is_settled())
@@ -127,7 +128,7 @@ impl Crank {
                 self.herald.state(level, &text);
             }
             if is_other {
-                self.adopt(before);
+                self.adopt(before.as_ref());
             } else if clock().duration_since(self.last_turn) >= IDLE {
                 self.improve(waker);
             }
@@ -135,12 +136,12 @@ impl Crank {
     }
 
     /// Offers the edition that is mirrored now, with the settings of who published it.
-    fn adopt(&mut self, before: Option<serde_json::Value>) {
+    fn adopt(&mut self, before: Option<&serde_json::Value>) {
         let began = clock();
         let disk = self.disk();
         let manifest = disk.manifest(&mut Vec::new()).ok().flatten();
         let row = manifest.as_ref().and_then(|manifest| manifest.row.as_ref());
-        if row.and_then(|row| row.settings.clone()) != before {
+        if row.and_then(|row| row.settings.as_ref()) != before {
             self.reconfigure();
         }
         if !self.load() {

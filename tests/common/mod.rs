@@ -8,6 +8,7 @@
 )]
 
 pub mod listener;
+pub mod seaweed;
 pub mod server;
 
 use std::fs;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{
@@ -58,8 +58,7 @@ impl Remote {
     }
 
     fn place(&self, key: &str) -> Path {
-        key.split('/')
-            .fold(self.prefix.clone(), |path, segment| path.join(segment))
+        key.split('/').fold(self.prefix.clone(), Path::join)
     }
 
     /// What stands at a key, unless it is known.
@@ -81,12 +80,12 @@ impl Remote {
             Ok((bytes, version)) => Ok(Found::Other(bytes, version)),
             Err(Error::NotModified { .. }) => Ok(Found::Same),
             Err(Error::NotFound { .. }) => Ok(Found::Nothing),
-            Err(error) => Err(error).with_context(|| format!("cannot read `{place}`")),
+            Err(error) => Err(told(&error)).with_context(|| format!("cannot read `{place}`")),
         }
     }
 
     /// All of these, in their order.
-    pub(in crate::bucket) fn fetch(&self, keys: Vec<String>) -> Result<Vec<Bytes>> {
+    pub(in crate::bucket) fn fetch(&self, keys: &[String]) -> Result<Vec<Bytes>> {
         let store = Arc::clone(&self.store);
         self.each(keys, move |place| {
             let store = Arc::clone(&store);
@@ -128,7 +127,7 @@ impl Remote {
         match self.runtime.block_on(put) {
             Ok(put) => Ok(Some(put.into())),
             Err(error) if is_lost(&error, is_update) => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("cannot write `{place}`")),
+            Err(error) => Err(told(&error)).with_context(|| format!("cannot write `{place}`")),
         }
     }
 
@@ -137,7 +136,7 @@ impl Remote {
         let (keys, bytes): (Vec<String>, Vec<Bytes>) = objects.into_iter().unzip();
         let mut bytes = bytes.into_iter();
         let store = Arc::clone(&self.store);
-        self.each(keys, move |place| {
+        self.each(&keys, move |place| {
             let store = Arc::clone(&store);
             let bytes = bytes.next().unwrap_or_default();
             async move {
@@ -161,10 +160,10 @@ impl Remote {
     /// Puts public keys, each unless one of a newer edition stands there; the versions that stand there then, if they are
     /// ours.
     pub(in crate::bucket) fn publish(&self, keys: Vec<Public>) -> Result<Vec<Option<Version>>> {
-        let places = keys.iter().map(|public| public.key.clone()).collect();
+        let places: Vec<String> = keys.iter().map(|public| public.key.clone()).collect();
         let mut keys = keys.into_iter();
         let store = Arc::clone(&self.store);
-        self.each(places, move |place| {
+        self.each(&places, move |place| {
             let store = Arc::clone(&store);
             let public = keys.next();
             async move {
@@ -199,11 +198,12 @@ impl Remote {
         };
         self.runtime
             .block_on(listed)
+            .map_err(|error| told(&error))
             .with_context(|| format!("cannot list `{place}`"))
     }
 
     /// Deletes objects; one that is not there is deleted.
-    pub(in crate::bucket) fn delete(&self, keys: Vec<String>) -> Result<()> {
+    pub(in crate::bucket) fn delete(&self, keys: &[String]) -> Result<()> {
         let store = Arc::clone(&self.store);
         self.each(keys, move |place| {
             let store = Arc::clone(&store);
@@ -218,7 +218,7 @@ impl Remote {
     }
 
     /// Does something with each key, some at once; the first that fails is told.
-    fn each<T, F>(&self, keys: Vec<String>, mut work: impl FnMut(Path) -> F) -> Result<Vec<T>>
+    fn each<T, F>(&self, keys: &[String], mut work: impl FnMut(Path) -> F) -> Result<Vec<T>>
     where
         T: Send + 'static,
         F: Future<Output = object_store::Result<T>> + Send + 'static,
@@ -238,6 +238,7 @@ impl Remote {
             while let Some(joined) = tasks.join_next().await {
                 let (index, outcome) = joined.context("a request was cut short")?;
                 let place = &keys[index];
+                let outcome = outcome.map_err(|error| told(&error));
                 done[index] = Some(outcome.with_context(|| format!("`{place}` in the bucket"))?);
             }
             Ok(done.into_iter().flatten().collect())
@@ -253,7 +254,17 @@ async fn publish(
     public: Public,
 ) -> object_store::Result<Option<Version>> {
     let mut known = public.known;
+    let mut must_look = known.is_none();
     for _ in 0..TRIES {
+        if must_look {
+            match standing(store, place).await? {
+                Some((edition, version)) if edition >= Some(public.edition) => {
+                    let is_ours = edition == Some(public.edition);
+                    return Ok(is_ours.then_some(version));
+                }
+                standing => known = standing.map(|(_, version)| version),
+            }
+        }
         let mode = match &known {
             Some(known) => PutMode::Update(known.clone().into()),
             None => PutMode::Create,
@@ -279,34 +290,50 @@ async fn publish(
             .await
         {
             Ok(put) => return Ok(Some(put.into())),
-            Err(error) if is_lost(&error, known.is_some()) => {}
-            Err(error) => return Err(error),
-        }
-        // what stands there?
-        let options = GetOptions {
-            head: true,
-            ..GetOptions::default()
-        };
-        match store.get_opts(place, options).await {
-            Ok(found) => {
-                let edition = found.attributes.get(&Attribute::Metadata(EDITION.into()));
-                let edition = edition.and_then(|edition| edition.parse::<u64>().ok());
-                let version = Version {
-                    e_tag: found.meta.e_tag.clone(),
-                    version: found.meta.version.clone(),
-                };
-                if edition.is_some_and(|edition| edition >= public.edition) {
-                    let is_ours = edition == Some(public.edition);
-                    return Ok(is_ours.then_some(version));
-                }
-                known = Some(version);
-            }
-            Err(Error::NotFound { .. }) => known = None,
+            Err(error) if is_lost(&error, known.is_some()) => must_look = true,
             Err(error) => return Err(error),
         }
     }
     // whoever puts it all the time is at it
     Ok(None)
+}
+
+/// Which edition stands at a key, if it says so, and its version.
+async fn standing(
+    store: &dyn ObjectStore,
+    place: &Path,
+) -> object_store::Result<Option<(Option<u64>, Version)>> {
+    let options = GetOptions {
+        head: true,
+        ..GetOptions::default()
+    };
+    match store.get_opts(place, options).await {
+        Ok(found) => {
+            let edition = found.attributes.get(&Attribute::Metadata(EDITION.into()));
+            let version = Version {
+                e_tag: found.meta.e_tag.clone(),
+                version: found.meta.version.clone(),
+            };
+            Ok(Some((
+                edition.and_then(|edition| edition.parse().ok()),
+                version,
+            )))
+        }
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The error in one breath: it tells of its causes itself, but for the first of them.
+fn told(error: &Error) -> anyhow::Error {
+    let text = error.to_string();
+    let chain = anyhow::Chain::new(error);
+    let first = chain.last().map(ToString::to_string).unwrap_or_default();
+    if text.contains(&first) {
+        anyhow!(text)
+    } else {
+        anyhow!("{text}: {first}")
+    }
 }
 
 /// Whether somebody else was quicker. What is to take the place of something may find nothing there.
