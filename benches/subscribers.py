@@ -851,7 +851,7 @@ def settings():
     for pair in s.share:
         name, _, percent = pair.rpartition("=")
         if name not in {r.name for r in READERS}:
-            p.error(f"no reader is called `{name}`; there are: {', '.join(r.name for r in READERS)}")
+            p.error(f"no reader is called `{name}`; there are: {'; '.join(r.name for r in READERS)}")
         given[name] = float(percent)
     room = (100 - sum(given.values())) / sum(r.share for r in READERS if r.name not in given)
     READERS[:] = [dataclasses.replace(r, share=given.get(r.name, r.share * room)) for r in READERS]

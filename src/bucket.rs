@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -48,7 +48,7 @@ pub struct Lost;
 pub struct Bucket {
     url: String,
     state: PathBuf,
-    remote: Remote,
+    remote: Arc<Remote>,
     position: Mutex<Position>,
     /// The versions of public keys, as they were put last by this process.
     keys: Mutex<HashMap<String, remote::Version>>,
@@ -72,7 +72,7 @@ impl Bucket {
         Ok(Self {
             url: url.to_owned(),
             state: state.to_owned(),
-            remote: Remote::open(url)?,
+            remote: Arc::new(Remote::open(url)?),
             position: Mutex::new(Position::load(state, url)),
             keys: Mutex::default(),
         })
@@ -361,3 +361,6 @@ impl Bucket {
 fn blob(hash: &str) -> String {
     format!("{BLOBS}/{hash}")
 }
+
+#[cfg(all(test, feature = "bucket"))]
+mod tests;

@@ -291,8 +291,8 @@ fn a_wrong_configuration_is_refused_with_its_line_and_a_remedy() {
             "tidings.toml:2: `allow`: `here` is no network",
         ),
         (
-            "feeds = \"s3://bucket/x\"\n",
-            "a bucket in `feeds` is not built yet",
+            "feeds = \"ftp://bucket/x\"\n",
+            "tidings.toml:1: `feeds`: `ftp://bucket/x` is neither a folder nor a bucket",
         ),
         (
             "[[feed]]\ntitle = \"x\"\n",

@@ -41,12 +41,14 @@ fn the_commands_of_the_readme_do_what_it_says() {
             "cargo test",
             "tidings serve",
             "tidings build",
+            "tidings serve --from s3://bucket/site",
             "tidings check https://example.org/rss.xml",
             "tidings completions bash > ~/.local/share/bash-completion/completions/tidings",
             "tidings man > ~/.local/share/man/man1/tidings.1",
         ]
     );
-    // the last three are run by `tests/commands.rs`, the first of them at an address that answers
+    // the last three are run by `tests/commands.rs`, the first of them at an address that answers, and the one with a
+    // bucket by `tests/bucket.rs`
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     // on a copy of the sample site, with the program that was built for the tests
     let site = Site::bare();
@@ -133,6 +135,8 @@ fn every_option_and_exit_code_stands_in_the_readme() {
 #[test]
 fn the_configurations_of_the_readme_are_valid() {
     for block in blocks(&readme(), "toml") {
+        // where there is one is shown by `tests/bucket.rs`
+        let block = block.replace("\"s3://bucket/site\"", "\"feeds\"");
         let site = Site::bare();
         site.put("tidings.toml", &block);
         site.article("a.md", "One", "Text.");

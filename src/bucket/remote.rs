@@ -25,6 +25,10 @@ pub(super) struct Version {
 }
 
 /// What stands at a key.
+#[cfg_attr(
+    not(feature = "bucket"),
+    allow(dead_code, reason = "there is no store to say it")
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Found {
     /// What is known already.

@@ -1,0 +1,259 @@
+//! What takes a bucket long to come to: folds, what is old, and publishers that were held up.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::DateTime;
+
+use super::*;
+use crate::edition::{Body, Document, Edition, Kind, LedgerMark};
+
+/// A machine at a bucket, with a ledger and a mirror.
+struct Machine {
+    _home: tempfile::TempDir,
+    bucket: Bucket,
+    disk: Disk,
+    ledger: PathBuf,
+}
+
+impl Machine {
+    fn at(remote: &Arc<Remote>) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let state = home.path().join("state");
+        Self {
+            bucket: Bucket {
+                url: "s3://x/y".to_owned(),
+                state: state.clone(),
+                remote: Arc::clone(remote),
+                position: Mutex::new(Position::new("s3://x/y")),
+                keys: Mutex::default(),
+            },
+            disk: Disk::new(&home.path().join("mirror"), &state, &[]),
+            ledger: home.path().join("ledger.jsonl"),
+            _home: home,
+        }
+    }
+
+    fn text(&self) -> Vec<u8> {
+        std::fs::read(&self.ledger).unwrap_or_default()
+    }
+
+    fn pull(&self) -> Pulled {
+        self.bucket.pull(&self.disk, Some(&self.ledger)).unwrap()
+    }
+
+    /// Commits a document, and a line of the ledger, at `hour`; public keys are not put.
+    fn commit(&self, text: &str, line: &str, hour: i64) -> Result<Manifest> {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::hours(hour);
+        let document = Document {
+            route: "rss.xml".to_owned(),
+            kind: Kind::Rss,
+            body: Body::Memory(Bytes::copy_from_slice(text.as_bytes())),
+        };
+        let edition = Edition {
+            documents: BTreeMap::from([(document.route.clone(), document)]),
+            ..Edition::default()
+        };
+        let previous = self.disk.manifest(&mut Vec::new())?;
+        let mut whole = self.text();
+        whole.extend_from_slice(line.as_bytes());
+        let mark = LedgerMark::of(&whole, 0);
+        let mut ready = self.disk.prepare(&edition, previous.as_ref(), mark, now)?;
+        let settings = serde_json::json!({});
+        let parts = (line.as_bytes(), whole.as_slice());
+        self.bucket
+            .commit(&mut ready, previous.as_ref(), parts, &settings, now)?;
+        crate::store::durable::put(&self.ledger, &whole)?;
+        self.bucket.note_ledger(&whole, !line.is_empty())?;
+        let encode = crate::store::Encode::Beside(&[]);
+        self.disk.publish(&mut ready, previous.as_ref(), encode)?;
+        Ok(ready.manifest)
+    }
+
+    fn settle(&self, manifest: &Manifest) {
+        self.bucket.settle(&self.disk, manifest, 60).unwrap();
+    }
+
+    fn public(&self) -> String {
+        match self.bucket.remote.get("rss.xml", None).unwrap() {
+            Found::Other(bytes, _) => String::from_utf8(bytes.to_vec()).unwrap(),
+            _ => String::new(),
+        }
+    }
+
+    fn keys(&self, folder: &str) -> Vec<String> {
+        let listed = self.bucket.remote.list(folder).unwrap().into_iter();
+        let mut keys: Vec<String> = listed.map(|one| one.key).collect();
+        keys.sort();
+        keys
+    }
+}
+
+fn remote() -> Arc<Remote> {
+    Arc::new(Remote::in_memory())
+}
+
+#[test]
+fn a_publisher_that_was_held_up_does_not_put_an_old_edition_over_a_new_one() {
+    let remote = remote();
+    let (one, other) = (Machine::at(&remote), Machine::at(&remote));
+    one.pull();
+    let first = one.commit("first", "1\n", 0).unwrap();
+    other.pull();
+    let second = other.commit("second", "2\n", 1).unwrap();
+    other.settle(&second);
+    assert_eq!(one.public(), "second");
+    one.settle(&first);
+    assert_eq!(one.public(), "second");
+    // nor if it put that key itself before
+    one.pull();
+    let third = one.commit("third", "3\n", 2).unwrap();
+    one.settle(&third);
+    other.pull();
+    let fourth = other.commit("fourth", "", 3).unwrap();
+    other.settle(&fourth);
+    let mut late = third;
+    if let Some(row) = &mut late.row {
+        row.edition = 3;
+    }
+    one.bucket.position().settled = 0;
+    one.settle(&late);
+    assert_eq!(one.public(), "fourth");
+}
+
+#[test]
+fn who_comes_second_has_lost_and_sees_what_the_first_did() {
+    let remote = remote();
+    let (one, other) = (Machine::at(&remote), Machine::at(&remote));
+    for machine in [&one, &other] {
+        machine.pull();
+    }
+    one.commit("first", "1\n", 0).unwrap();
+    // by the segment, which is claimed …
+    let lost = other.commit("other", "2\n", 0).unwrap_err();
+    assert!(lost.is::<Lost>(), "{lost:#}");
+    assert!(other.pull().is_other);
+    assert_eq!(other.text(), b"1\n");
+    assert!(!other.pull().is_other);
+    one.commit("second", "", 1).unwrap();
+    // … and without one by the manifest
+    let lost = other.commit("other", "", 1).unwrap_err();
+    assert!(lost.is::<Lost>(), "{lost:#}");
+    other.pull();
+    let third = other.commit("other", "2\n", 1).unwrap();
+    assert_eq!(third.row.unwrap().edition, 3);
+    one.pull();
+    assert_eq!(one.text(), b"1\n2\n");
+}
+
+#[test]
+fn what_was_claimed_and_never_committed_counts_all_the_same() {
+    let remote = remote();
+    let (one, other) = (Machine::at(&remote), Machine::at(&remote));
+    one.pull();
+    one.commit("first", "1\n", 0).unwrap();
+    // somebody claims the next turn, and dies
+    let claimed = remote.create("ledger/000000000002.jsonl", Bytes::from_static(b"2\n"));
+    assert!(claimed.unwrap().is_some());
+    assert!(one.commit("second", "3\n", 1).unwrap_err().is::<Lost>());
+    one.pull();
+    assert_eq!(one.text(), b"1\n2\n");
+    one.commit("second", "3\n", 1).unwrap();
+    other.pull();
+    assert_eq!(other.text(), b"1\n2\n3\n");
+}
+
+#[test]
+fn a_long_row_of_segments_is_folded_and_who_was_away_has_the_same() {
+    let remote = remote();
+    let (one, other) = (Machine::at(&remote), Machine::at(&remote));
+    one.pull();
+    let mut expected = String::new();
+    for number in 0..150 {
+        let line = format!("{number}\n");
+        expected += &line;
+        let manifest = one.commit(&line, &line, number).unwrap();
+        let row = manifest.row.clone().unwrap();
+        assert_eq!(row.edition, u64::try_from(number).unwrap() + 1);
+        if number == 40 {
+            other.pull();
+        }
+    }
+    let first = one.bucket.position().first;
+    assert!(first > 64, "{first}");
+    for machine in [&one, &other, &Machine::at(&remote)] {
+        machine.pull();
+        assert_eq!(String::from_utf8(machine.text()).unwrap(), expected);
+    }
+    // and goes on with it
+    other.commit("x", "150\n", 150).unwrap();
+    one.pull();
+    assert_eq!(one.text(), other.text());
+}
+
+#[test]
+fn what_no_manifest_names_goes_after_a_day_and_nothing_else() {
+    let remote = remote();
+    let one = Machine::at(&remote);
+    one.pull();
+    let mut manifest = Manifest::default();
+    for number in 0..70 {
+        let line = format!("{number}\n");
+        manifest = one.commit(&line, &line, 0).unwrap();
+    }
+    let lost = format!("blobs/{}", crate::edition::hash(b"lost"));
+    remote
+        .put(vec![(lost.clone(), Bytes::from_static(b"lost"))])
+        .unwrap();
+    let blobs = one.keys(BLOBS);
+    let segments = one.keys(LEDGER);
+    assert_eq!((blobs.len(), segments.len()), (71, 70));
+    // the objects are as old as this test; the present is what it is told
+    #[allow(clippy::disallowed_methods, reason = "when the objects were put")]
+    let now = DateTime::<Utc>::from(std::time::SystemTime::now());
+    one.bucket.tidy(&manifest, now + GRACE / 2).unwrap();
+    assert_eq!(one.keys(BLOBS), blobs);
+    // some blobs left the manifest a moment ago
+    one.bucket.position().tidied = None;
+    if let Some(row) = &mut manifest.row {
+        row.left
+            .retain(|hash, _| *hash == crate::edition::hash(b"68\n"));
+    }
+    one.bucket.tidy(&manifest, now + GRACE * 2).unwrap();
+    let mut kept: Vec<String> = [b"68\n", b"69\n"]
+        .map(|text| format!("blobs/{}", crate::edition::hash(text)))
+        .into();
+    kept.sort();
+    assert_eq!(one.keys(BLOBS), kept);
+    let first = manifest.row.unwrap().first;
+    assert_eq!(one.keys(LEDGER)[0], format!("ledger/{first:012}.jsonl"));
+    let other = Machine::at(&remote);
+    other.pull();
+    assert_eq!(other.text(), one.text());
+}
+
+#[test]
+fn a_store_that_answers_with_what_it_was_takes_nobody_back() {
+    let remote = remote();
+    let (one, other) = (Machine::at(&remote), Machine::at(&remote));
+    one.pull();
+    one.commit("first", "1\n", 0).unwrap();
+    let Found::Other(old, _) = remote.get(MANIFEST, None).unwrap() else {
+        panic!("there is a manifest");
+    };
+    one.commit("second", "2\n", 1).unwrap();
+    other.pull();
+    let Found::Other(_, version) = remote.get(MANIFEST, None).unwrap() else {
+        panic!("there is a manifest");
+    };
+    remote.swap(MANIFEST, old, &version).unwrap().unwrap();
+    let error = other
+        .bucket
+        .pull(&other.disk, None)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("holds edition 1, and held 2"), "{error}");
+    assert_eq!(other.disk.read("rss.xml").unwrap(), b"second");
+}
