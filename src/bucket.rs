@@ -33,8 +33,10 @@ const MANIFEST: &str = "manifest.json";
 const LEDGER: &str = "ledger";
 /// The folder of blobs.
 const BLOBS: &str = "blobs";
-/// How long what no manifest names any longer is kept: for replicas that are behind, and publishers that were held up.
+/// How old what no recent manifest names must be to be deleted: a publisher that was held up may be about to name it.
 const GRACE: TimeDelta = TimeDelta::days(1);
+/// So long a blob counts as named when the manifest that named it is no longer the newest.
+const RECENT: TimeDelta = TimeDelta::hours(1);
 /// So many documents are put or fetched together.
 const TOGETHER: usize = 64;
 
@@ -241,7 +243,7 @@ impl Bucket {
             let left = left.map(|published| (published.hash.clone(), now));
             row.left = left.chain(before.left).collect();
             row.left
-                .retain(|hash, left| !named.contains(hash.as_str()) && now - *left < GRACE);
+                .retain(|hash, left| !named.contains(hash.as_str()) && now - *left < RECENT);
         }
         let edition = row.edition;
         let first = row.first;
@@ -313,7 +315,7 @@ impl Bucket {
         position.save(&self.state)
     }
 
-    /// Deletes what no manifest of the last day names, now and then.
+    /// Deletes what no recent manifest names, now and then.
     ///
     /// # Errors
     /// If the store does not answer.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use arc_swap::ArcSwapOption;
 use chrono::{DateTime, Utc};
 
-use crate::config::{Config, Serve};
+use crate::config::{Config, Serve, Target};
 use crate::edition::{Manifest, encode};
 use crate::folder::{self, Finished};
 use crate::problem::{Level, Problem};
@@ -515,7 +515,11 @@ impl Crank {
         keep("listen", config.serve.listen != old.serve.listen);
         keep("admin", config.serve.admin != old.serve.admin);
         keep("articles", config.articles != old.articles);
-        keep("feeds", config.feeds != old.feeds);
+        let url = |config: &Config| config.bucket.as_ref().map(|bucket| bucket.url.clone());
+        keep(
+            "feeds",
+            config.feeds != old.feeds || url(&config) != url(old),
+        );
         keep("ledger", config.ledger != old.ledger);
         if !kept.is_empty() {
             let text = format!(
@@ -528,6 +532,13 @@ impl Crank {
         config.serve.admin.clone_from(&old.serve.admin);
         config.articles.clone_from(&old.articles);
         config.feeds.clone_from(&old.feeds);
+        config.bucket = match (config.bucket.take(), &old.bucket) {
+            (Some(new), Some(old)) => Some(Target {
+                url: old.url.clone(),
+                ..new
+            }),
+            (_, old) => old.clone(),
+        };
         config.ledger.clone_from(&old.ledger);
         self.config = config;
         self.herald
