@@ -95,7 +95,9 @@ pub fn begin(config: &Config, previous: Option<&Manifest>) -> Result<()> {
 pub fn once(config: &Config, manifest: &Manifest, clock: fn() -> SystemTime) -> Vec<Problem> {
     let news = News::of(config, manifest);
     let state = config.state();
-    match try_once(&news, &state, clock) {
+    // replicas look each second, and are asked as soon as a hub hears of it
+    let lag = config.bucket.as_ref().map_or(Duration::ZERO, |_| BURST);
+    match try_once(&news, &state, lag, clock) {
         Ok(problems) => problems,
         Err(error) => {
             let what = format!("the hubs were not told: {error:#}");
@@ -107,7 +109,12 @@ pub fn once(config: &Config, manifest: &Manifest, clock: fn() -> SystemTime) -> 
     }
 }
 
-fn try_once(news: &News, state: &Path, clock: fn() -> SystemTime) -> Result<Vec<Problem>> {
+fn try_once(
+    news: &News,
+    state: &Path,
+    lag: Duration,
+    clock: fn() -> SystemTime,
+) -> Result<Vec<Problem>> {
     let Some(_lock) = lock(state)? else {
         return Ok(Vec::new());
     };
@@ -120,8 +127,10 @@ fn try_once(news: &News, state: &Path, clock: fn() -> SystemTime) -> Result<Vec<
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let outcomes = runtime
-        .block_on(async { Ok::<_, anyhow::Error>(send(&Client::new(None)?, pings).await) })?;
+    let outcomes = runtime.block_on(async {
+        tokio::time::sleep(lag).await;
+        Ok::<_, anyhow::Error>(send(&Client::new(None)?, pings).await)
+    })?;
     let mut failures = BTreeMap::new();
     for (ping, outcome) in outcomes {
         if let Outcome::Failed(why) = &outcome {
