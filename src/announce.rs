@@ -73,17 +73,24 @@ impl News {
 }
 
 /// Keeps for hubs of which nothing is known that they know what was published until now: who has lost the state folder,
-/// such as a fresh clone, is not to tell every hub of every feed.
+/// such as a fresh clone, is not to tell every hub of every feed. One who has lost what was published, too, tells them if
+/// there `is_news`.
 ///
 /// # Errors
 /// If the state folder cannot be written.
-pub fn begin(config: &Config, previous: Option<&Manifest>) -> Result<()> {
+pub fn begin(
+    config: &Config,
+    previous: Option<&Manifest>,
+    current: &Manifest,
+    is_news: bool,
+) -> Result<()> {
     if config.hubs.is_empty() {
         return Ok(());
     }
-    let previous = previous.map(|manifest| News::of(config, manifest));
-    let mut told = Told::load(&config.state());
-    if told.begin(&config.hubs, &previous.unwrap_or_default()) {
+    let known = previous.or(Some(current).filter(|_| !is_news));
+    let known = known.map(|manifest| News::of(config, manifest));
+    let mut told = Told::load(&config.state())?;
+    if told.begin(&config.hubs, &known.unwrap_or_default()) {
         told.save(&config.state())?;
     }
     Ok(())
@@ -118,7 +125,7 @@ fn try_once(
     let Some(_lock) = lock(state)? else {
         return Ok(Vec::new());
     };
-    let mut told = Told::load(state);
+    let mut told = Told::load(state)?;
     told.begin(&news.hubs, news);
     let pings = told.outstanding(news, None);
     if pings.is_empty() {
@@ -129,7 +136,7 @@ fn try_once(
         .build()?;
     let outcomes = runtime.block_on(async {
         tokio::time::sleep(lag).await;
-        Ok::<_, anyhow::Error>(send(&Client::new(None)?, pings).await)
+        Ok::<_, anyhow::Error>(send(&Client::new()?, pings).await)
     })?;
     let mut failures = BTreeMap::new();
     for (ping, outcome) in outcomes {
@@ -156,25 +163,23 @@ pub async fn run(
     state: PathBuf,
     clock: fn() -> SystemTime,
 ) -> Result<()> {
-    let mut held = None;
-    // what an earlier process could not tell is tried at once
-    let mut is_first = true;
-    let mut complaints = BTreeMap::new();
-    let client = Client::new(None)?;
+    let mut teller = Teller {
+        client: Client::new()?,
+        state,
+        clock,
+        held: None,
+        told: None,
+        complaints: BTreeMap::new(),
+    };
     loop {
         let current = news.borrow_and_update().clone();
         let wait = if current.hubs.is_empty() {
             None
         } else {
-            if held.is_none() {
-                held = lock(&state).unwrap_or_default();
-            }
-            if held.is_some() {
-                let is_first = std::mem::take(&mut is_first);
-                round(&current, &state, &client, clock, is_first, &mut complaints).await
-            } else {
+            teller.round(&current).await.unwrap_or_else(|error| {
+                teller.complain("the state folder", &format!("{error:#}"));
                 Some(AGAIN)
-            }
+            })
         };
         let again = async {
             match wait {
@@ -193,53 +198,70 @@ pub async fn run(
     }
 }
 
-/// Sends what is due, or all that is outstanding, and gives how long to wait for what is not.
-async fn round(
-    news: &News,
-    state: &Path,
-    client: &Client,
+/// Who tells hubs what is new, as long as the process lives.
+struct Teller {
+    client: Client,
+    state: PathBuf,
     clock: fn() -> SystemTime,
-    all: bool,
-    complaints: &mut BTreeMap<String, String>,
-) -> Option<Duration> {
-    let mut told = Told::load(state);
-    let has_begun = told.begin(&news.hubs, news);
-    let now = (!all).then(|| clock().into());
-    let pings = told.outstanding(news, now);
-    if has_begun || !pings.is_empty() {
-        for (ping, outcome) in send(client, pings).await {
-            match &outcome {
-                Outcome::Failed(why) => {
-                    let before = complaints.insert(ping.hub.clone(), why.clone());
-                    if before.as_ref() != Some(why) {
-                        tracing::warn!(
-                            "the hub {} was not told what is new: {why}; it is tried again for a day",
-                            ping.hub
-                        );
-                    }
-                }
-                Outcome::Taken => {
-                    if complaints.remove(&ping.hub).is_some() {
-                        tracing::info!("the hub {} takes what it is told again", ping.hub);
-                    }
-                }
-            }
-            told.note(&ping, &outcome, clock().into());
+    held: Option<File>,
+    /// What the hubs know; what is on disk may be older.
+    told: Option<Told>,
+    complaints: BTreeMap<String, String>,
+}
+
+impl Teller {
+    /// Sends what is due, and in the first round all that an earlier process could not tell; how long to wait for what is
+    /// not due.
+    async fn round(&mut self, news: &News) -> Result<Option<Duration>> {
+        if self.held.is_none() {
+            self.held = lock(&self.state)?;
         }
-        if let Err(error) = told.save(state) {
-            tracing::warn!(
-                "what the hubs were told cannot be kept: {error:#}; they may be told twice"
-            );
-            // what is not kept would be told again at once
-            return Some(AGAIN);
+        if self.held.is_none() {
+            return Ok(Some(AGAIN));
+        }
+        let kept = Told::load(&self.state)?;
+        let is_first = self.told.is_none();
+        let mut told = self.told.take().unwrap_or_default();
+        told.merge(kept.clone());
+        told.begin(&news.hubs, news);
+        let now = (!is_first).then(|| (self.clock)().into());
+        for (ping, outcome) in send(&self.client, told.outstanding(news, now)).await {
+            told.note(&ping, &outcome, (self.clock)().into());
+            match outcome {
+                Outcome::Failed(why) => self.complain(&format!("the hub {}", ping.hub), &why),
+                Outcome::Taken => self.praise(&format!("the hub {}", ping.hub)),
+            }
+        }
+        let next = told.next(news);
+        // a publication may have brought a hub in the meantime
+        let saved = Told::load(&self.state).and_then(|kept| {
+            told.merge(kept.clone());
+            if told == kept {
+                Ok(())
+            } else {
+                told.save(&self.state)
+            }
+        });
+        // what could not be kept is known here all the same, and is not told again
+        self.told = Some(told);
+        saved?;
+        self.praise("the state folder");
+        let until = |next: DateTime<Utc>| next - DateTime::<Utc>::from((self.clock)());
+        Ok(next.map(|next| until(next).to_std().unwrap_or_default()))
+    }
+
+    fn complain(&mut self, about: &str, why: &str) {
+        let before = self.complaints.insert(about.to_owned(), why.to_owned());
+        if before.as_deref() != Some(why) {
+            tracing::warn!("{about} was not told what is new: {why}; it is tried again for a day");
         }
     }
-    let next = told.next(news)?;
-    Some(
-        (next - DateTime::<Utc>::from(clock()))
-            .to_std()
-            .unwrap_or_default(),
-    )
+
+    fn praise(&mut self, about: &str) {
+        if self.complaints.remove(about).is_some() {
+            tracing::info!("{about} takes what it is told again");
+        }
+    }
 }
 
 /// Sends pings to all hubs at once.

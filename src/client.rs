@@ -1,7 +1,7 @@
 //! Requests to others: hubs and callbacks, and the feeds that `check` asks for. What comes back is read only so far, and
 //! waited for only so long.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -16,6 +16,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::Semaphore;
 use tower_service::Service;
 
 mod backoff;
@@ -29,8 +30,8 @@ pub type Guard = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long a connection that nobody needs stays open.
 const IDLE: Duration = Duration::from_secs(10);
-/// So many connections to one host wait for the next request.
-const SPARE: usize = 32;
+/// The heads of strangers' answers may be so long, in bytes.
+const HEAD: usize = 16 << 10;
 
 /// Asks others.
 #[derive(Clone)]
@@ -70,13 +71,26 @@ pub struct Limits {
 }
 
 impl Client {
-    /// With a guard, only addresses that it lets through are connected to: it is asked for the very address that is then
-    /// used, whatever the name said a moment ago.
+    /// One that may ask anybody.
     ///
     /// # Errors
     /// If the machine has no certificates to trust.
-    pub fn new(guard: Option<Guard>) -> Result<Self> {
-        let mut connector = HttpConnector::new_with_resolver(Resolver(guard.clone()));
+    pub fn new() -> Result<Self> {
+        Self::with(Resolver(None), None)
+    }
+
+    /// One that connects only to addresses that the guard lets through: it is asked for the very address that is then used,
+    /// whatever the name said a moment ago. At most `lookups` names are looked up at once, and no connection is kept.
+    ///
+    /// # Errors
+    /// If the machine has no certificates to trust.
+    pub fn guarded(guard: Guard, lookups: usize) -> Result<Self> {
+        let room = Arc::new(Semaphore::new(lookups));
+        Self::with(Resolver(Some((Arc::clone(&guard), room))), Some(guard))
+    }
+
+    fn with(resolver: Resolver, guard: Option<Guard>) -> Result<Self> {
+        let mut connector = HttpConnector::new_with_resolver(resolver);
         connector.enforce_http(false);
         connector.set_connect_timeout(Some(CONNECT));
         connector.set_nodelay(true);
@@ -87,8 +101,11 @@ impl Client {
         let mut builder = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
         builder
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(SPARE);
+            .pool_idle_timeout(IDLE);
+        if guard.is_some() {
+            // of many strangers each would keep a descriptor, and as much memory as it likes
+            builder.pool_max_idle_per_host(0).http1_max_buf_size(HEAD);
+        }
         Ok(Self {
             inner: builder.build(tls.wrap_connector(connector)),
             guard,
@@ -159,7 +176,7 @@ struct Refused;
 
 /// Finds the addresses of a name, and leaves out those that the guard does not let through.
 #[derive(Clone)]
-struct Resolver(Option<Guard>);
+struct Resolver(Option<(Guard, Arc<Semaphore>)>);
 
 impl Service<Name> for Resolver {
     type Response = std::vec::IntoIter<SocketAddr>;
@@ -171,15 +188,24 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let guard = self.0.clone();
+        let guarded = self.0.clone();
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let mut addresses: Vec<SocketAddr> = found.collect();
-            if let Some(guard) = guard {
-                addresses.retain(|address| guard(address.ip()));
-                if addresses.is_empty() {
-                    return Err(std::io::Error::other(Refused));
-                }
+            let Some((guard, room)) = guarded else {
+                let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+                return Ok(found.collect::<Vec<_>>().into_iter());
+            };
+            // the system's look-up cannot be given up: its place is free when it ends, not when nobody waits any longer
+            let place = room.acquire_owned().await.map_err(std::io::Error::other)?;
+            let looked = tokio::task::spawn_blocking(move || {
+                let found = (name.as_str(), 0).to_socket_addrs();
+                drop(place);
+                found
+            });
+            let mut addresses: Vec<SocketAddr> =
+                looked.await.map_err(std::io::Error::other)??.collect();
+            addresses.retain(|address| guard(address.ip()));
+            if addresses.is_empty() {
+                return Err(std::io::Error::other(Refused));
             }
             Ok(addresses.into_iter())
         })

@@ -149,6 +149,7 @@ impl Config {
             let hubs = hubs.clone();
             let own = raw.hub.enabled.then(|| format!("{base}{}", site::HUB));
             Some(Site {
+                is_hub: own.is_some(),
                 hubs: push::all(hubs?, own),
                 base,
                 description: non_empty(raw.description.as_deref())
@@ -223,7 +224,7 @@ impl Config {
             // who names our own among them means the same
             hubs: hubs
                 .into_iter()
-                .filter(|url| !site.is_hub() || *url != site.url(site::HUB))
+                .filter(|url| !site.is_hub || *url != site.url(site::HUB))
                 .collect(),
             hub,
             serve,

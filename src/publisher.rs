@@ -111,18 +111,19 @@ pub struct Turn {
 }
 
 impl Turn {
+    /// Whether any article is another one for subscribers.
+    #[must_use]
+    pub fn tells_of_articles(&self) -> bool {
+        let lists = [&self.new, &self.updated, &self.withdrawn, &self.returned];
+        lists.iter().any(|list| !list.is_empty())
+    }
+
     /// Whether anything is not as it was.
     #[must_use]
     pub fn changed(&self) -> bool {
-        let lists = [
-            &self.new,
-            &self.updated,
-            &self.withdrawn,
-            &self.returned,
-            &self.written,
-            &self.deleted,
-        ];
-        lists.iter().any(|list| !list.is_empty())
+        self.tells_of_articles()
+            || !self.written.is_empty()
+            || !self.deleted.is_empty()
             || !self.renamed.is_empty()
             || !self.changed_ids.is_empty()
     }

@@ -121,6 +121,10 @@ pub fn respond(served: &Served, head: Head<'_>, moment: Moment) -> Reply {
         return refusal;
     }
     let mut reply = match *head.method {
+        Method::OPTIONS if is_hub(served, head.uri) => Reply {
+            headers: [(header::ALLOW, HUB_ALLOWED)].into_iter().collect(),
+            ..options()
+        },
         Method::OPTIONS => options(),
         Method::GET | Method::HEAD => look_up(served, head, moment),
         Method::POST if is_form => Reply {
@@ -128,8 +132,13 @@ pub fn respond(served: &Served, head: Head<'_>, moment: Moment) -> Reply {
             ..plain(StatusCode::ACCEPTED, "")
         },
         _ => {
-            let mut reply = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET, HEAD and OPTIONS");
-            reply.headers.insert(header::ALLOW, ALLOWED);
+            let (text, allowed) = if is_hub(served, head.uri) {
+                ("only POST and OPTIONS", HUB_ALLOWED)
+            } else {
+                ("only GET, HEAD and OPTIONS", ALLOWED)
+            };
+            let mut reply = plain(StatusCode::METHOD_NOT_ALLOWED, text);
+            reply.headers.insert(header::ALLOW, allowed);
             reply
         }
     };
@@ -140,6 +149,7 @@ pub fn respond(served: &Served, head: Head<'_>, moment: Moment) -> Reply {
 }
 
 const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+const HUB_ALLOWED: HeaderValue = HeaderValue::from_static("POST, OPTIONS");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 fn look_up(served: &Served, head: Head<'_>, moment: Moment) -> Reply {
@@ -167,8 +177,7 @@ fn look_up(served: &Served, head: Head<'_>, moment: Moment) -> Reply {
         Some(Target::Hub) => {
             let text = "this is a WebSub hub: subscribers send it a form by POST";
             let mut reply = plain(StatusCode::METHOD_NOT_ALLOWED, text);
-            let allowed = HeaderValue::from_static("POST, OPTIONS");
-            reply.headers.insert(header::ALLOW, allowed);
+            reply.headers.insert(header::ALLOW, HUB_ALLOWED);
             reply
         }
         Some(Target::Gone) => plain(StatusCode::GONE, "withdrawn"),

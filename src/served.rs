@@ -143,7 +143,7 @@ impl Served {
             let before = previous.and_then(|previous| previous.resource(&path));
             served.exhibit(&exhibit, terms, before);
         }
-        if terms.site.is_hub() {
+        if terms.site.is_hub {
             served.insert(site::HUB.to_owned(), Some(Target::Hub));
         }
         if !served.targets.contains_key(STYLE) {

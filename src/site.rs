@@ -63,6 +63,8 @@ pub struct Site {
     pub ttl: u32,
     /// Absolute URLs of the WebSub hubs that push what changed.
     pub hubs: Vec<String>,
+    /// Whether it is a hub for its own feeds.
+    pub is_hub: bool,
 }
 
 impl Site {
@@ -70,13 +72,6 @@ impl Site {
     #[must_use]
     pub fn url(&self, route: &str) -> String {
         format!("{}{}", self.base, encode_path(route))
-    }
-
-    /// Whether the site is a hub for its own feeds.
-    #[must_use]
-    pub fn is_hub(&self) -> bool {
-        // ours is the last
-        self.hubs.last().is_some_and(|hub| *hub == self.url(HUB))
     }
 
     /// The host in lower case, as an A-label: the authority of minted ids (RFC 4151 §2.1).

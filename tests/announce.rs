@@ -273,6 +273,18 @@ fn serve_tells_once_of_a_burst_and_tries_again_what_failed() {
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     until("it is told", || hub.asked().len() == 12);
     assert!(server.body("/rss.xml").contains("a third text"));
+    let manifest = site.read("feeds/manifest.json");
+    let hash = manifest.split("\"rss.xml\":").nth(1).unwrap();
+    let hash = hash
+        .split("\"hash\":\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    until("it is noted", || {
+        site.read(".tidings/hubs.json").contains(hash)
+    });
     drop(server);
     // and what it knows is known to the next
     build(&site);
@@ -296,4 +308,36 @@ fn twenty_saves_in_two_seconds_are_one_ping_each() {
     until("it is told", || hub.asked().len() >= 9);
     assert_eq!(topics(&hub.asked()[3..6]), FEEDS);
     assert_eq!(topics(&hub.asked()[6..]), FEEDS);
+}
+
+#[test]
+fn nothing_that_is_wrong_with_telling_stops_a_publication() {
+    let hub = hub();
+    let site = site(&[hub.url("/")]);
+    std::fs::create_dir_all(site.path(".tidings/hubs.json")).unwrap();
+    let run = site.build(&[]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(
+        run.stderr.contains("hubs may be told of nothing"),
+        "{run:?}"
+    );
+    assert!(site.read("feeds/rss.xml").contains("the first text"));
+}
+
+#[test]
+fn a_clone_without_feeds_tells_nothing_if_no_article_changed() {
+    let hub = hub();
+    let site = site(&[hub.url("/")]);
+    build(&site);
+    for gone in [".tidings", "feeds"] {
+        site.remove(gone);
+    }
+    build(&site);
+    assert_eq!(hub.asked().len(), 3, "the ledger knows them all");
+    for gone in [".tidings", "feeds"] {
+        site.remove(gone);
+    }
+    site.article("a.md", "First", "another text");
+    build(&site);
+    assert_eq!(topics(&hub.asked()[3..]), FEEDS);
 }

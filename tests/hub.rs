@@ -735,7 +735,7 @@ fn slow_callbacks_hold_up_nobody() {
     let is_slow = Arc::new(AtomicBool::new(false));
     let callback = {
         let (over, is_slow) = (Arc::clone(&over), Arc::clone(&is_slow));
-        Listener::start(move |asked| {
+        Listener::at("0.0.0.0:0", move |asked| {
             while asked.method == "POST"
                 && asked.path().starts_with("/slow")
                 && is_slow.load(Ordering::SeqCst)
@@ -749,7 +749,10 @@ fn slow_callbacks_hold_up_nobody() {
     let server = Server::start(&site);
     // more than there is room for on the quick lane, and before all others
     for number in 0..600 {
-        subscribe(&server, RSS, &callback.url(&format!("/slow{number}")), &[]);
+        // of twenty hosts
+        let host = 2 + number % 20;
+        let url = format!("http://127.0.0.{host}:{}/slow{number}", callback.port);
+        subscribe(&server, RSS, &url, &[]);
     }
     for number in 0..100 {
         subscribe(&server, RSS, &callback.url(&format!("/quick{number}")), &[]);
@@ -880,4 +883,228 @@ fn a_damaged_database_is_put_aside_and_told() {
     assert!(site.path(".tidings/hub.damaged-1.sqlite").exists());
     subscribe(&server, RSS, &callback.url("/x"), &[]);
     posts(&callback, 1);
+}
+
+#[test]
+fn a_new_secret_counts_from_its_verification_on_whatever_is_under_way() {
+    let site = site(1);
+    let is_held = Arc::new(AtomicBool::new(false));
+    let callback = {
+        let is_held = Arc::clone(&is_held);
+        Listener::start(move |asked| {
+            let waits = asked.method == "POST";
+            while waits && is_held.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            if asked.text().contains("the end of it") {
+                return Answer("410 Gone", String::new(), Vec::new());
+            }
+            willing(asked)
+        })
+    };
+    let server = Server::start(&site);
+    let url = callback.url("/x");
+    subscribe(&server, RSS, &url, &[("hub.secret", "one")]);
+    posts(&callback, 1);
+    is_held.store(true, Ordering::SeqCst);
+    edit(&site, &server, "another text");
+    posts(&callback, 2);
+    // while that is under way
+    subscribe(&server, RSS, &url, &[("hub.secret", "two")]);
+    until("it is settled", || {
+        query(&site, "select turn from subscription") == 1
+    });
+    is_held.store(false, Ordering::SeqCst);
+    posts(&callback, 3);
+    let delivered = callback.posts();
+    assert_eq!(
+        delivered[1].headers["x-hub-signature"],
+        signature("one", &delivered[1].body)
+    );
+    assert_eq!(
+        delivered[2].headers["x-hub-signature"],
+        signature("two", &delivered[2].body)
+    );
+    assert_eq!(delivered[1].body, delivered[2].body);
+    // an end that was said of the old one does not end the new one
+    is_held.store(true, Ordering::SeqCst);
+    edit(&site, &server, "the end of it");
+    posts(&callback, 4);
+    subscribe(&server, RSS, &url, &[]);
+    until("it is settled", || {
+        query(&site, "select turn from subscription") == 2
+    });
+    edit(&site, &server, "a fresh start");
+    is_held.store(false, Ordering::SeqCst);
+    until("it has what is new", || {
+        callback
+            .posts()
+            .iter()
+            .any(|post| post.text().contains("a fresh start"))
+    });
+    assert_eq!(subscriptions(&site), 1);
+}
+
+#[test]
+fn who_becomes_slow_while_a_newer_version_is_sent_gets_it_too() {
+    let site = site(1);
+    let callback = Listener::start(|asked| {
+        if asked.method == "POST" && asked.path() == "/late" {
+            std::thread::sleep(Duration::from_millis(3500));
+        }
+        willing(asked)
+    });
+    let server = Server::start(&site);
+    for path in ["/late", "/a", "/b"] {
+        subscribe(&server, RSS, &callback.url(path), &[]);
+    }
+    posts(&callback, 3);
+    for round in 0..3 {
+        // it is under way with the one before, since it takes longer than the two seconds of a burst
+        let text = format!("round {round}.");
+        edit(&site, &server, &text);
+        until("the others have it", || {
+            let posts = callback.posts();
+            posts
+                .iter()
+                .filter(|post| post.path() != "/late" && post.text().contains(&text))
+                .count()
+                == 2
+        });
+    }
+    until("so has the late one", || {
+        let posts = callback.posts();
+        posts
+            .iter()
+            .any(|post| post.path() == "/late" && post.text().contains("round 2."))
+    });
+}
+
+#[test]
+fn a_topic_is_its_self_link_letter_by_letter() {
+    let site = site(60);
+    let server = Server::start(&site);
+    for topic in [
+        "https://example.org/%72ss.xml",
+        "HTTPS://EXAMPLE.org/rss.xml",
+        "https://example.org:443/rss.xml",
+        "https://example.org/./rss.xml",
+        "https://example.org/rss.xml?",
+        "https://example.org/rss.xml#x",
+    ] {
+        let fields = [
+            ("hub.mode", "subscribe"),
+            ("hub.topic", topic),
+            ("hub.callback", "http://127.0.0.1:8080/x"),
+        ];
+        let (status, text) = post(&server, &form(&fields));
+        assert_eq!(
+            (status, text.contains("no feed of this site")),
+            (404, true),
+            "{topic}: {text}"
+        );
+    }
+}
+
+#[test]
+fn a_database_that_refuses_floods_nobody() {
+    let (site, callback) = (site(60), Listener::willing());
+    let server = Server::start(&site);
+    subscribe(&server, RSS, &callback.url("/first"), &[]);
+    posts(&callback, 1);
+    // another program writes, and does not end
+    let code = "import sqlite3,sys; c=sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('begin immediate'); print('held', flush=True); sys.stdin.read()";
+    let mut holder = std::process::Command::new("python3")
+        .args(["-c", code])
+        .arg(site.path(".tidings/hub.sqlite"))
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut told = std::io::BufReader::new(holder.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut told, &mut line).unwrap();
+    assert_eq!(line, "held\n");
+    let url = callback.url("/x");
+    let fields = [
+        ("hub.mode", "subscribe"),
+        ("hub.topic", RSS),
+        ("hub.callback", &url),
+    ];
+    let (status, _) = post(&server, &form(&fields));
+    assert_eq!(status, 503);
+    until("it is told", || {
+        server.told().contains("the hub's database refuses")
+    });
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+    until("it takes something again", || {
+        post(&server, &form(&fields)).0 == 202
+    });
+    posts(&callback, 2);
+    assert!(
+        server.told().matches("refuses").count() <= 2,
+        "{}",
+        server.told()
+    );
+    let questions = callback
+        .gets()
+        .iter()
+        .filter(|asked| asked.path() == "/x")
+        .count();
+    assert!(questions <= 2, "{questions}");
+}
+
+#[test]
+fn a_database_with_a_damaged_page_is_put_aside_too() {
+    let (site, callback) = (site(60), Listener::willing());
+    let mut server = Server::start(&site);
+    for number in 0..50 {
+        subscribe(&server, RSS, &callback.url(&format!("/{number}")), &[]);
+    }
+    posts(&callback, 50);
+    server.signal("TERM");
+    server.wait();
+    let merged = "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute('pragma wal_checkpoint(truncate)')";
+    let done = std::process::Command::new("python3")
+        .args(["-c", merged])
+        .arg(site.path(".tidings/hub.sqlite"))
+        .status();
+    assert!(done.unwrap().success());
+    let mut bytes = std::fs::read(site.path(".tidings/hub.sqlite")).unwrap();
+    bytes[8192..16384].fill(0);
+    site.put(".tidings/hub.sqlite", bytes);
+    let server = Server::start(&site);
+    until("it is told", || server.told().contains("is damaged"));
+    subscribe(&server, RSS, &callback.url("/again"), &[]);
+    posts(&callback, 51);
+}
+
+#[test]
+fn two_servers_on_one_folder_deliver_once() {
+    let (site, callback) = (site(1), Listener::willing());
+    let server = Server::start(&site);
+    subscribe(&server, RSS, &callback.url("/x"), &[]);
+    posts(&callback, 1);
+    let other = Server::start(&site);
+    edit(&site, &server, "another text");
+    posts(&callback, 2);
+    // the other goes on when the first has gone
+    drop(server);
+    edit(&site, &other, "a third text");
+    posts(&callback, 3);
+    assert_eq!(callback.posts().len(), 3);
+}
+
+#[test]
+fn a_hub_that_is_named_and_not_switched_on_is_none_of_ours() {
+    let site = site(60);
+    site.put(
+        "tidings.toml",
+        "base_url = \"https://example.org/\"\ntitle = \"Notes\"\nhubs = [\"https://example.org/hub\"]\n",
+    );
+    let server = Server::start(&site);
+    assert_eq!(server.get("/hub", "").0, 404);
+    assert_eq!(post(&server, "hub.mode=subscribe").0, 413);
+    assert!(server.body("/rss.xml").contains("https://example.org/hub"));
 }

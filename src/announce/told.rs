@@ -64,11 +64,23 @@ pub struct Ping {
 
 impl Told {
     /// Reads what is kept; what is missing or damaged is empty.
-    #[must_use]
-    pub fn load(state: &Path) -> Self {
-        let text = std::fs::read(state.join(FILE)).ok();
-        text.and_then(|text| serde_json::from_slice(&text).ok())
-            .unwrap_or_default()
+    ///
+    /// # Errors
+    /// If it is there and cannot be read.
+    pub fn load(state: &Path) -> Result<Self> {
+        let path = state.join(FILE);
+        match std::fs::read(&path) {
+            Ok(text) => Ok(serde_json::from_slice(&text).unwrap_or_default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+        }
+    }
+
+    /// Takes over what others kept of hubs that are not known here.
+    pub fn merge(&mut self, others: Self) {
+        for (hub, marks) in others.hubs {
+            self.hubs.entry(hub).or_insert(marks);
+        }
     }
 
     /// Writes it.

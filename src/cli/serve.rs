@@ -227,12 +227,17 @@ fn push(hub: Hub, news: watch::Receiver<News>, state: PathBuf) -> Result<()> {
     let work = move || {
         encode::give_way();
         runtime.block_on(async {
-            let (hub, told) = tokio::join!(hub.run(), announce::run(news, state, clock));
-            for outcome in [hub, told] {
-                if let Err(error) = outcome {
-                    tracing::error!("nothing is pushed: {error:#}");
+            let hub = async {
+                if let Err(error) = hub.run().await {
+                    tracing::error!("there is no hub: {error:#}");
                 }
-            }
+            };
+            let told = async {
+                if let Err(error) = announce::run(news, state, clock).await {
+                    tracing::error!("hubs are not told what is new: {error:#}");
+                }
+            };
+            tokio::join!(hub, told);
         });
     };
     std::thread::Builder::new()
@@ -242,8 +247,8 @@ fn push(hub: Hub, news: watch::Receiver<News>, state: PathBuf) -> Result<()> {
         .context("cannot start a thread")
 }
 
-/// So many names are looked up at once.
-const LOOKUPS: usize = 64;
+/// So many names are looked up at once: as many as callbacks may have, and some for hubs.
+const LOOKUPS: usize = 80;
 
 /// One thread a core; on a single core one thread does all.
 fn runtime() -> Result<Runtime> {

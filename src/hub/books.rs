@@ -6,9 +6,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavior, params};
 use tokio::sync::oneshot;
 
+use super::delivery::Lane;
 use super::request::{Callback, Mode, Request};
 use crate::client::hurried;
 
@@ -48,11 +49,13 @@ CREATE TABLE IF NOT EXISTS subscription (
   due       INTEGER,
   -- whether the last delivery took long or failed
   slow      INTEGER NOT NULL DEFAULT 0,
+  -- raised with each request that is verified: what was begun before is not noted of it
+  turn      INTEGER NOT NULL DEFAULT 0,
   UNIQUE (topic, callback)
 );
 CREATE INDEX IF NOT EXISTS subscription_host ON subscription (host);
 CREATE INDEX IF NOT EXISTS subscription_of ON subscription (topic, slow, id);
-CREATE INDEX IF NOT EXISTS subscription_due ON subscription (slow, due) WHERE due IS NOT NULL;
+CREATE INDEX IF NOT EXISTS subscription_due ON subscription (slow, due, id) WHERE due IS NOT NULL;
 CREATE TABLE IF NOT EXISTS request (
   id        INTEGER PRIMARY KEY AUTOINCREMENT,
   mode      TEXT NOT NULL,
@@ -69,23 +72,42 @@ CREATE TABLE IF NOT EXISTS request (
 CREATE INDEX IF NOT EXISTS request_host ON request (host, due);
 ";
 
+/// The file that a database was damaged in, and what belongs to it.
+const PARTS: [&str; 3] = ["", "-wal", "-shm"];
+
 /// Instants here are seconds since 1970.
 pub(super) type Seconds = i64;
+
+/// A subscription that something may have to be delivered to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub(super) id: i64,
+    pub(super) topic: String,
+    pub(super) host: String,
+}
 
 /// A delivery that is to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Due {
-    pub(super) id: i64,
-    pub(super) topic: String,
+    id: i64,
+    turn: i64,
     pub(super) callback: Callback,
     pub(super) secret: Option<String>,
+}
+
+/// A subscription as it was when a delivery began.
+pub(super) type Key = (i64, i64);
+
+impl Due {
+    pub(super) fn key(&self) -> Key {
+        (self.id, self.turn)
+    }
 }
 
 /// A request that is to be verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) id: i64,
-    pub(super) host: String,
     pub(super) tries: u32,
     pub(super) request: Request,
 }
@@ -163,40 +185,47 @@ impl Books {
             .await
     }
 
-    /// The request of each host that is to be verified next.
-    pub(super) async fn asked(&self, now: Seconds) -> Result<Vec<Asked>> {
-        self.ask(move |connection| {
-            let sql = "SELECT min(id), mode, topic, callback, host, secret, lease, tries
-                       FROM request WHERE due <= ?1 GROUP BY host";
+    /// The hosts that have something to be asked, whether each was silent, and when it is due.
+    pub(super) async fn hosts(&self) -> Result<Vec<(String, bool, Seconds)>> {
+        self.ask(|connection| {
+            let sql = "SELECT host, min(tries) > 0, min(due) FROM request GROUP BY host";
             let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map([now], asked)?;
-            Ok(rows
-                .collect::<rusqlite::Result<Vec<_>>>()?
-                .into_iter()
-                .flatten()
-                .collect())
+            let rows =
+                statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            rows.collect()
         })
         .await
     }
 
-    /// The request of this host that is to be verified next.
+    /// The request of this host that is to be verified next. One that an earlier version let in, and this one does not, is
+    /// dropped.
     pub(super) async fn asked_of(&self, host: String, now: Seconds) -> Result<Option<Asked>> {
         self.ask(move |connection| {
-            let sql = "SELECT id, mode, topic, callback, host, secret, lease, tries
-                       FROM request WHERE host = ?1 AND due <= ?2 ORDER BY due, id LIMIT 1";
-            let mut statement = connection.prepare_cached(sql)?;
-            Ok(statement
-                .query_row(params![host, now], asked)
-                .optional()?
-                .flatten())
+            loop {
+                let sql = "SELECT id, mode, topic, callback, secret, lease, tries
+                           FROM request WHERE host = ?1 AND due <= ?2 ORDER BY due, id LIMIT 1";
+                let mut statement = connection.prepare_cached(sql)?;
+                let found = statement.query_row(params![host, now], |row| {
+                    Ok((row.get::<_, i64>(0)?, asked(row)?))
+                });
+                match found.optional()? {
+                    Some((id, None)) => {
+                        connection.execute("DELETE FROM request WHERE id = ?1", [id])?;
+                    }
+                    found => return Ok(found.and_then(|(_, asked)| asked)),
+                }
+            }
         })
         .await
     }
 
-    /// When a request is to be verified next.
-    pub(super) async fn next_asked(&self) -> Result<Option<Seconds>> {
-        self.ask(|connection| {
-            connection.query_row("SELECT min(due) FROM request", [], |row| row.get(0))
+    /// When this host is to be asked next, and whether it was silent.
+    pub(super) async fn next_of(&self, host: String) -> Result<Option<(bool, Seconds)>> {
+        self.ask(move |connection| {
+            let sql = "SELECT tries > 0, due FROM request WHERE host = ?1 ORDER BY due LIMIT 1";
+            let mut statement = connection.prepare_cached(sql)?;
+            let next = statement.query_row([host], |row| Ok((row.get(0)?, row.get(1)?)));
+            next.optional()
         })
         .await
     }
@@ -228,72 +257,95 @@ impl Books {
         .await
     }
 
-    /// Those subscriptions to a topic, at most `most` with ids above `after`, that do not have the version `tag`, and that
-    /// have not failed to take it.
+    /// Those subscriptions to a topic on a lane, at most `most` with ids above `after`, that do not have the version `tag`,
+    /// and that have not failed to take it.
     pub(super) async fn behind(
         &self,
         topic: String,
         tag: String,
-        slow: bool,
+        lane: Lane,
         after: i64,
         now: Seconds,
         most: u32,
-    ) -> Result<Vec<Due>> {
+    ) -> Result<Vec<Candidate>> {
         self.ask(move |connection| {
-            let sql = "SELECT id, topic, callback, secret FROM subscription
+            let sql = "SELECT id, topic, host FROM subscription
                        WHERE topic = ?1 AND slow = ?2 AND id > ?3 AND expires > ?4
                          AND delivered <> ?5 AND failing <> ?5 ORDER BY id LIMIT ?6";
             let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map(params![topic, slow, after, now, tag, most], due)?;
-            Ok(rows
-                .collect::<rusqlite::Result<Vec<_>>>()?
-                .into_iter()
-                .flatten()
-                .collect())
+            let parameters = params![topic, lane as i64, after, now, tag, most];
+            statement.query_map(parameters, candidate)?.collect()
         })
         .await
     }
 
-    /// Those subscriptions whose delivery is due by now: it failed before, or they are new. Until `until` they are not
-    /// given again.
+    /// Those subscriptions on a lane that are due by now, in their order, behind the instant and the id `after`: they are new,
+    /// or did not take what they were sent.
     pub(super) async fn due(
         &self,
-        slow: bool,
+        lane: Lane,
+        after: (Seconds, i64),
+        now: Seconds,
+        most: u32,
+    ) -> Result<Vec<(Seconds, Candidate)>> {
+        self.ask(move |connection| {
+            let sql = "SELECT id, topic, host, due FROM subscription
+                       WHERE slow = ?1 AND due IS NOT NULL AND due <= ?2 AND expires > ?2
+                         AND (due, id) > (?3, ?4) ORDER BY due, id LIMIT ?5";
+            let mut statement = connection.prepare_cached(sql)?;
+            let parameters = params![lane as i64, now, after.0, after.1, most];
+            let rows = statement.query_map(parameters, |row| Ok((row.get(3)?, candidate(row)?)));
+            rows?.collect()
+        })
+        .await
+    }
+
+    /// When the next delivery on a lane is due.
+    pub(super) async fn next_due(&self, lane: Lane, now: Seconds) -> Result<Option<Seconds>> {
+        self.ask(move |connection| {
+            let sql = "SELECT due FROM subscription
+                       WHERE slow = ?1 AND due IS NOT NULL AND expires > ?2 ORDER BY due LIMIT 1";
+            let next = connection.query_row(sql, params![lane as i64, now], |row| row.get(0));
+            next.optional()
+        })
+        .await
+    }
+
+    /// What is needed to deliver the version `tag`, if the subscription is still there and does not have it. Until `until` it
+    /// is not due again, whatever becomes of us.
+    pub(super) async fn take(
+        &self,
+        id: i64,
+        tag: String,
         now: Seconds,
         until: Seconds,
-        most: u32,
-    ) -> Result<Vec<Due>> {
+    ) -> Result<Option<Due>> {
         self.ask(move |connection| {
-            let sql = "SELECT id, topic, callback, secret FROM subscription
-                       WHERE slow = ?1 AND due IS NOT NULL AND due <= ?2 AND expires > ?2 ORDER BY due LIMIT ?3";
+            let sql = "SELECT id, turn, callback, secret FROM subscription
+                       WHERE id = ?1 AND expires > ?2 AND delivered <> ?3";
             let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map(params![slow, now, most], due)?;
-            let found: Vec<Due> = rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect();
-            let mut statement =
-                connection.prepare_cached("UPDATE subscription SET due = ?2 WHERE id = ?1")?;
-            for one in &found {
-                statement.execute([one.id, until])?;
-            }
-            Ok(found)
+            let found = statement.query_row(params![id, now, tag], due).optional()?;
+            let until = found.as_ref().and(Some(until));
+            let sql = "UPDATE subscription SET due = ?2 WHERE id = ?1 AND due IS NOT ?2";
+            connection
+                .prepare_cached(sql)?
+                .execute(params![id, until])?;
+            Ok(found.flatten())
         })
         .await
     }
 
-    /// When the next delivery is due.
-    pub(super) async fn next_due(&self, slow: bool) -> Result<Option<Seconds>> {
-        self.ask(move |connection| {
-            let sql = "SELECT min(due) FROM subscription WHERE slow = ?1 AND due IS NOT NULL";
-            connection.query_row(sql, [slow], |row| row.get(0))
-        })
-        .await
-    }
-
-    /// This version was taken.
-    pub(super) async fn delivered(&self, id: i64, tag: String, slow: bool) -> Result<()> {
+    /// This version was taken; on which lane the next one is delivered.
+    pub(super) async fn delivered(&self, key: Key, tag: String, lane: Lane) -> Result<()> {
         self.ask(move |connection| {
             let sql = "UPDATE subscription
-                       SET delivered = ?2, failing = '', tries = 0, since = 0, due = NULL, slow = ?3 WHERE id = ?1";
-            connection.prepare_cached(sql)?.execute(params![id, tag, slow]).map(drop)
+                       SET delivered = ?3, failing = '', tries = 0, since = 0, due = NULL, slow = ?4
+                       WHERE id = ?1 AND turn = ?2";
+            let parameters = params![key.0, key.1, tag, lane as i64];
+            connection
+                .prepare_cached(sql)?
+                .execute(parameters)
+                .map(drop)
         })
         .await
     }
@@ -301,14 +353,14 @@ impl Books {
     /// This version was not taken: it is tried again after what `wait` says of so many failures, for a day.
     pub(super) async fn failed(
         &self,
-        id: i64,
+        key: Key,
         tag: String,
         now: Seconds,
         wait: fn(u32) -> Duration,
     ) -> Result<()> {
         self.ask(move |connection| {
             let sql = "SELECT tries, since FROM subscription WHERE id = ?1 AND failing = ?2";
-            let before = connection.query_row(sql, params![id, tag], |row| {
+            let before = connection.query_row(sql, params![key.0, tag], |row| {
                 Ok((row.get::<_, u32>(0)?, row.get::<_, Seconds>(1)?))
             });
             let (tries, since) = before.optional()?.unwrap_or((0, now));
@@ -316,20 +368,26 @@ impl Books {
             // given up until there is a newer one
             let due = (now - since < DAY).then(|| now + seconds(wait(tries)));
             let sql = "UPDATE subscription
-                       SET failing = ?2, tries = ?3, since = ?4, due = ?5, slow = 1 WHERE id = ?1";
+                       SET failing = ?3, tries = ?4, since = ?5, due = ?6, slow = 1
+                       WHERE id = ?1 AND turn = ?2";
+            let parameters = params![key.0, key.1, tag, tries, since, due];
             connection
                 .prepare_cached(sql)?
-                .execute(params![id, tag, tries, since, due])
+                .execute(parameters)
                 .map(drop)
         })
         .await
     }
 
     /// A subscription has ended.
-    pub(super) async fn end(&self, id: i64) -> Result<()> {
+    pub(super) async fn end(&self, key: Key) -> Result<()> {
         self.ask(move |connection| {
-            let sql = "DELETE FROM subscription WHERE id = ?1";
-            connection.prepare_cached(sql)?.execute([id]).map(drop)
+            let sql = "DELETE FROM subscription WHERE id = ?1 AND turn = ?2";
+            let parameters = params![key.0, key.1];
+            connection
+                .prepare_cached(sql)?
+                .execute(parameters)
+                .map(drop)
         })
         .await
     }
@@ -389,8 +447,12 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.execute_batch(SCHEMA)?;
-    connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))?;
-    Ok(connection)
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict == "ok" {
+        return Ok(connection);
+    }
+    let damaged = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    Err(rusqlite::Error::SqliteFailure(damaged, Some(verdict)))
 }
 
 fn is_damaged(error: &rusqlite::Error) -> bool {
@@ -407,17 +469,19 @@ fn put_aside(path: &Path) -> Result<PathBuf> {
     let free = (1..).map(|number| path.with_extension(format!("damaged-{number}.sqlite")));
     let aside = free.into_iter().find(|aside| !aside.exists());
     let aside = aside.with_context(failed)?;
-    for suffix in ["-wal", "-shm"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        // it belongs to the damaged one and would spoil the new one
-        if let Err(error) = std::fs::remove_file(&name)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            return Err(error).with_context(failed);
+    for suffix in PARTS {
+        let part = |path: &Path| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        match std::fs::rename(part(path), part(&aside)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(failed);
+            }
+            _ => {}
         }
     }
-    std::fs::rename(path, &aside).with_context(failed)?;
     Ok(aside)
 }
 
@@ -425,11 +489,15 @@ fn put_aside(path: &Path) -> Result<PathBuf> {
 fn work(mut connection: Connection, jobs: &Receiver<Job>) {
     while let Ok(first) = jobs.recv() {
         let mut after: Vec<After> = Vec::new();
-        let written = connection.transaction().and_then(|transaction| {
-            let jobs = std::iter::once(first).chain(jobs.try_iter());
-            after.extend(jobs.take(TOGETHER).map(|job| job(&transaction)));
-            transaction.commit()
-        });
+        // what reads first and writes then must not find another one writing in between
+        let immediate = TransactionBehavior::Immediate;
+        let written = connection
+            .transaction_with_behavior(immediate)
+            .and_then(|transaction| {
+                let jobs = std::iter::once(first).chain(jobs.try_iter());
+                after.extend(jobs.take(TOGETHER).map(|job| job(&transaction)));
+                transaction.commit()
+            });
         for after in after {
             after(written.as_ref().copied());
         }
@@ -486,14 +554,18 @@ fn settle(connection: &Connection, asked: &Asked, now: Seconds) -> rusqlite::Res
         lease,
         secret,
     } = &asked.request;
+    // another request may have taken its place: that one counts
     let sql = "DELETE FROM request WHERE id = ?1";
-    connection.prepare_cached(sql)?.execute([asked.id])?;
+    if connection.prepare_cached(sql)?.execute([asked.id])? == 0 {
+        return Ok(());
+    }
     match mode {
         Mode::Subscribe => {
             let sql = "INSERT INTO subscription (topic, callback, host, secret, expires, due)
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                        ON CONFLICT (topic, callback) DO UPDATE
-                       SET secret = ?4, expires = ?5, delivered = '', failing = '', tries = 0, since = 0, due = ?6";
+                       SET secret = ?4, expires = ?5, delivered = '', failing = '', tries = 0, since = 0, due = ?6,
+                           turn = turn + 1";
             connection.prepare_cached(sql)?.execute(params![
                 topic,
                 callback.as_str(),
@@ -521,16 +593,23 @@ fn asked(row: &Row<'_>) -> rusqlite::Result<Option<Asked>> {
     };
     Ok(Some(Asked {
         id: row.get(0)?,
-        host: row.get(4)?,
-        tries: row.get(7)?,
+        tries: row.get(6)?,
         request: Request {
             mode,
             topic: row.get(2)?,
             callback,
-            lease: Duration::from_secs(row.get::<_, u32>(6)?.into()),
-            secret: row.get(5)?,
+            lease: Duration::from_secs(row.get::<_, u32>(5)?.into()),
+            secret: row.get(4)?,
         },
     }))
+}
+
+fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
+    Ok(Candidate {
+        id: row.get(0)?,
+        topic: row.get(1)?,
+        host: row.get(2)?,
+    })
 }
 
 fn due(row: &Row<'_>) -> rusqlite::Result<Option<Due>> {
@@ -540,7 +619,7 @@ fn due(row: &Row<'_>) -> rusqlite::Result<Option<Due>> {
     };
     Ok(Some(Due {
         id: row.get(0)?,
-        topic: row.get(1)?,
+        turn: row.get(1)?,
         callback,
         secret: row.get(3)?,
     }))

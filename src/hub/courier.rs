@@ -14,13 +14,19 @@ use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::address;
+use super::delivery::Lane;
 use super::request::{Callback, Mode};
-use crate::client::{Client, Guard, Limits};
+use crate::client::{Answer, Client, Guard, Limits};
 
 /// Callbacks have little to say.
 const LIMITS: Limits = Limits {
     patience: Duration::from_secs(10),
     body: 1 << 10,
+};
+/// Who is asked for the first time must not take long: there may be many who never answer.
+const FIRST: Limits = Limits {
+    patience: Duration::from_secs(3),
+    ..LIMITS
 };
 /// Taking a whole feed may last longer.
 const DELIVERY: Limits = Limits {
@@ -66,11 +72,18 @@ pub(super) struct Courier {
     random: SystemRandom,
 }
 
-/// Who sends, and where beside the public addresses.
+/// Who sends, and where beside the public addresses. Names are looked up for each kind by itself: those whose servers never
+/// answer are in nobody's way but their own kind's.
 struct Sender {
-    client: Client,
+    quick: Client,
+    patient: Client,
     allow: Vec<IpNet>,
 }
+
+/// So many names are looked up at once for callbacks that were quick …
+const QUICK_LOOKUPS: usize = 48;
+/// … and for all others.
+const LOOKUPS: usize = 16;
 
 impl Sender {
     fn new(allow: &[IpNet]) -> Result<Self> {
@@ -79,8 +92,11 @@ impl Sender {
             let allow = allow.clone();
             Arc::new(move |ip| address::is_allowed(ip, &allow))
         };
-        let client = Client::new(Some(guard))?;
-        Ok(Self { client, allow })
+        Ok(Self {
+            quick: Client::guarded(Arc::clone(&guard), QUICK_LOOKUPS)?,
+            patient: Client::guarded(guard, LOOKUPS)?,
+            allow,
+        })
     }
 }
 
@@ -117,6 +133,7 @@ impl Courier {
         topic: &str,
         callback: &Callback,
         lease: Duration,
+        is_first: bool,
     ) -> Verdict {
         let Ok(challenge) = self.challenge() else {
             return Verdict::Silent;
@@ -130,7 +147,8 @@ impl Courier {
         if mode == Mode::Subscribe {
             parameters.push(("hub.lease_seconds", &lease));
         }
-        let Ok(answer) = self.get(&callback.with(&parameters)).await else {
+        let limits = if is_first { FIRST } else { LIMITS };
+        let Ok(answer) = self.get(&callback.with(&parameters), limits).await else {
             return Verdict::Silent;
         };
         if answer.status.is_success() && answer.is_whole && answer.body == challenge {
@@ -150,7 +168,7 @@ impl Courier {
             ("hub.topic", topic),
             ("hub.reason", reason),
         ];
-        let _ = self.get(&callback.with(&parameters)).await;
+        let _ = self.get(&callback.with(&parameters), LIMITS).await;
     }
 
     /// Delivers a version (WebSub §7, §8).
@@ -159,6 +177,7 @@ impl Courier {
         version: &Version,
         callback: &Callback,
         secret: Option<&str>,
+        lane: Lane,
     ) -> Delivered {
         let mut request = Request::post(callback.as_str())
             .header(header::USER_AGENT, AGENT)
@@ -169,7 +188,12 @@ impl Courier {
         }
         let sent = async {
             let request = request.body(Full::new(version.bytes.clone()))?;
-            self.sender.load_full().client.send(request, DELIVERY).await
+            let sender = self.sender.load_full();
+            let client = match lane {
+                Lane::Quick => &sender.quick,
+                Lane::Slow => &sender.patient,
+            };
+            client.send(request, DELIVERY).await
         };
         match sent.await {
             Ok(answer) if answer.status.is_success() => Delivered::Taken,
@@ -179,12 +203,12 @@ impl Courier {
         }
     }
 
-    async fn get(&self, url: &str) -> Result<crate::client::Answer> {
+    async fn get(&self, url: &str, limits: Limits) -> Result<Answer> {
         let request = Request::get(url)
             .header(header::USER_AGENT, AGENT)
             .body(Full::new(Bytes::new()))
             .context("this is no address on the web")?;
-        self.sender.load_full().client.send(request, LIMITS).await
+        self.sender.load_full().patient.send(request, limits).await
     }
 
     /// 256 bits that nobody can guess, hexadecimal.

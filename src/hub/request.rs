@@ -86,6 +86,10 @@ impl Request {
             if known.is_some() {
                 return Err(Refusal::bad(format!("`{name}` stands there twice")));
             }
+            // what is no text would be another secret, or another address
+            if value.contains(char::REPLACEMENT_CHARACTER) {
+                return Err(Refusal::bad(format!("`{name}` is no UTF-8")));
+            }
             *known = Some(value.into_owned());
         }
         let [mode, topic, callback, lease, secret] = known.map(|(name, value)| {

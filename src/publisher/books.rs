@@ -200,7 +200,13 @@ impl Books {
         }
         let previous = self.manifest.as_ref();
         let mut ready = self.disk.prepare(edition, previous, mark, order.now)?;
-        announce::begin(config, previous)?;
+        let is_news = turn.tells_of_articles();
+        if let Err(error) = announce::begin(config, previous, &ready.manifest, is_news) {
+            let what = format!("hubs may be told of nothing, or too much: {error:#}");
+            let problem = Problem::warning(config.state().display().to_string(), what);
+            turn.problems
+                .push(problem.remedy("everything is published; make room, or let it be written"));
+        }
         let from = if self.rewrite { 0 } else { self.length };
         let text = &ledger.text()[from..];
         let bucket = desk.bucket(config)?.zip(config.bucket.as_ref());

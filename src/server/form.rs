@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
 use crate::hub::{Inbox, Refusal};
@@ -16,10 +16,11 @@ pub(super) async fn take(hub: &Inbox, body: Incoming) -> Reply {
     let form = Limited::new(body, LONGEST_FORM).collect();
     let form = match tokio::time::timeout(PATIENCE, form).await {
         Ok(Ok(form)) => form.to_bytes(),
-        Ok(Err(_)) => {
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let what = "a form here has at most 16 KiB";
             return refuse(StatusCode::PAYLOAD_TOO_LARGE, what);
         }
+        Ok(Err(_)) => return refuse(StatusCode::BAD_REQUEST, "the form breaks off"),
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the form did not come"),
     };
     let mut reply = match hub.hand_in(form.into()).await {

@@ -35,7 +35,7 @@ pub(super) fn fetch(
     let request = request
         .body(Full::new(Bytes::new()))
         .context("this is no address on the web")?;
-    let answer = runtime.block_on(async { Client::new(None)?.send(request, LIMITS).await })?;
+    let answer = runtime.block_on(async { Client::new()?.send(request, LIMITS).await })?;
     ensure!(
         answer.is_whole,
         "the answer breaks off, does not end, or is longer than {} MiB",
