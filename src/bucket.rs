@@ -36,7 +36,7 @@ const BLOBS: &str = "blobs";
 /// How old what no recent manifest names must be to be deleted: a publisher that was held up may be about to name it.
 const GRACE: TimeDelta = TimeDelta::days(1);
 /// So long a blob counts as named when the manifest that named it is no longer the newest.
-const RECENT: TimeDelta = TimeDelta::hours(1);
+const RECENT: TimeDelta = TimeDelta::minutes(10);
 /// So many documents are put or fetched together.
 const TOGETHER: usize = 64;
 
@@ -103,7 +103,7 @@ impl Bucket {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         let position = self.position();
-        position.settled == position.edition
+        position.settled == position.edition && position.doubtful.is_empty()
     }
 
     /// Brings the mirror up to what the bucket says, and the ledger at `ledger`, if there is to be one.
@@ -142,6 +142,10 @@ impl Bucket {
                 disk.mirror(&manifest, |wanted| self.fetch(wanted))?;
                 pulled.is_other = mirrored.as_ref() != Some(&manifest);
                 position.edition = row.edition;
+                if position.first != row.first {
+                    // it was folded: what is here may have come another way
+                    position.next = 0;
+                }
                 position.first = row.first;
                 position.manifest = Some(version);
             }
@@ -250,11 +254,16 @@ impl Bucket {
         ready.manifest.row = Some(row);
         let text = Bytes::from(ready.manifest.to_text());
         let put = match &position.manifest {
-            Some(known) => self.remote.swap(MANIFEST, text, known)?,
-            None => self.remote.create(MANIFEST, text)?,
+            Some(known) => self.remote.swap(MANIFEST, text.clone(), known),
+            None => self.remote.create(MANIFEST, text.clone()),
         };
-        let Some(version) = put else {
-            bail!(Lost);
+        let version = match put {
+            Ok(Some(version)) => version,
+            // an answer that was lost on its way says nothing of what was done
+            other => match self.remote.get(MANIFEST, None) {
+                Ok(Found::Other(bytes, version)) if bytes == text => version,
+                _ => return other.and_then(|_| bail!(Lost)),
+            },
         };
         position.manifest = Some(version);
         position.edition = edition;
@@ -262,21 +271,26 @@ impl Bucket {
         Ok(true)
     }
 
-    /// Puts the public keys that are not what the manifest says, and takes those away that it does not name. What could not be
-    /// is done by the next one who comes by.
+    /// Puts the public keys that may not be what the manifest says, and takes those away that it does not name. Whether it
+    /// is the manifest that stands there when that is done; if not, it is to be done again with the one that does, since a
+    /// publisher that was held up may have put what a newer one has taken away. What could not be done is done by the next
+    /// one who comes by.
     ///
     /// # Errors
     /// If the store does not answer.
-    pub fn settle(&self, disk: &Disk, manifest: &Manifest, fresh: u64) -> Result<()> {
+    pub fn settle(&self, disk: &Disk, manifest: &Manifest, fresh: u64) -> Result<bool> {
         let mut position = self.position();
         let Some(row) = &manifest.row else {
-            return Ok(());
+            return Ok(true);
         };
-        if position.settled == row.edition {
-            return Ok(());
+        if position.settled == row.edition && position.doubtful.is_empty() {
+            return Ok(true);
         }
-        let (here, gone): (Vec<&String>, Vec<&String>) = row
-            .unsettled
+        // durable before anything is touched: who dies in between looks at it again
+        position.doubtful.extend(row.unsettled.iter().cloned());
+        position.save(&self.state)?;
+        let (here, gone): (Vec<&String>, Vec<&String>) = position
+            .doubtful
             .iter()
             .partition(|route| manifest.documents.contains_key(*route));
         for routes in here.chunks(TOGETHER) {
@@ -305,14 +319,21 @@ impl Bucket {
                 };
             }
         }
+        let is_newest = || self.remote.get(MANIFEST, position.manifest.as_ref());
         // a key must not go that a newer edition has put again
-        let known = position.manifest.as_ref();
-        if !gone.is_empty() && self.remote.get(MANIFEST, known)? == Found::Same {
+        if !gone.is_empty() && is_newest()? == Found::Same {
             let gone: Vec<String> = gone.into_iter().cloned().collect();
             self.remote.delete(&gone)?;
+            let mut keys = self.keys();
+            gone.iter().for_each(|route| drop(keys.remove(route)));
         }
+        if is_newest()? != Found::Same {
+            return Ok(false);
+        }
+        position.doubtful.clear();
         position.settled = row.edition;
-        position.save(&self.state)
+        position.save(&self.state)?;
+        Ok(true)
     }
 
     /// Deletes what no recent manifest names, now and then.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 
-use crate::bucket::Lost;
+use crate::bucket::{Bucket, Lost};
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::edition::{Edition, Manifest};
@@ -178,6 +178,7 @@ impl<'a> Publisher<'a> {
                     order.heard = None;
                 }
                 Ok(mut turn) => {
+                    notes.extend(self.finish(desk, &order));
                     turn.news.extend(notes.iter().map(ToString::to_string));
                     turn.problems.extend(notes);
                     return Ok(turn);
@@ -219,15 +220,44 @@ impl<'a> Publisher<'a> {
         }
         let disk = Disk::new(&config.feeds, &config.state(), &config.compress);
         let pulled = bucket.pull(&disk, Some(&config.ledger))?;
-        if let Some(manifest) = disk.manifest(&mut Vec::new())? {
-            bucket.settle(&disk, &manifest, config.serve.fresh.as_secs())?;
-        }
+        self.settle(&bucket, &disk)?;
         desk.is_behind = false;
         Ok(pulled.aside.map(|aside| {
             let what = "says other things than the ledger in the bucket, which counts";
             let remedy = format!("what it was is kept as `{}`", aside.display());
             Problem::warning(config.ledger.display().to_string(), what).remedy(remedy)
         }))
+    }
+
+    /// Sees to it that the public keys in the bucket are what the newest edition says.
+    fn settle(&self, bucket: &Bucket, disk: &Disk) -> anyhow::Result<()> {
+        let config = self.config;
+        for _ in 0..RACES {
+            let Some(manifest) = disk.manifest(&mut Vec::new())? else {
+                return Ok(());
+            };
+            if bucket.settle(disk, &manifest, config.serve.fresh.as_secs())? {
+                return Ok(());
+            }
+            bucket.pull(disk, Some(&config.ledger))?;
+        }
+        anyhow::bail!("other publishers were quicker {RACES} times")
+    }
+
+    /// What is left to be done when a turn is over: nobody waits for it but those who fetch from the bucket itself.
+    fn finish(&self, desk: &mut Desk, order: &Order) -> Option<Problem> {
+        let config = self.config;
+        let bucket = desk.open_bucket().filter(|_| !order.dry_run)?;
+        let disk = Disk::new(&config.feeds, &config.state(), &config.compress);
+        let finished = self.settle(&bucket, &disk).and_then(|()| {
+            let manifest = disk.manifest(&mut Vec::new())?;
+            manifest.map_or(Ok(()), |manifest| bucket.tidy(&manifest, order.now))
+        });
+        let error = finished.err()?;
+        desk.is_behind = true;
+        let what = format!("is published, but not all of its public keys are: {error:#}");
+        let problem = Problem::warning(bucket.url(), what);
+        Some(problem.remedy("replicas serve it; the keys are put by the next run"))
     }
 
     fn turn_alone(

@@ -1,5 +1,6 @@
 //! What this machine knows of a bucket: which manifest it mirrors, and how much of the ledger it has.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -24,6 +25,8 @@ pub(super) struct Position {
     pub(super) edition: u64,
     /// The edition whose public keys are known to be there.
     pub(super) settled: u64,
+    /// Routes whose public keys were touched for an edition, or are to be, and are not known to be what the newest one says.
+    pub(super) doubtful: BTreeSet<String>,
     /// The first segment of the ledger that counts; 0 if there is none.
     pub(super) first: u64,
     /// The segment that is to be created next.

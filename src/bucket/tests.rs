@@ -72,8 +72,8 @@ impl Machine {
         Ok(ready.manifest)
     }
 
-    fn settle(&self, manifest: &Manifest) {
-        self.bucket.settle(&self.disk, manifest, 60).unwrap();
+    fn settle(&self, manifest: &Manifest) -> bool {
+        self.bucket.settle(&self.disk, manifest, 60).unwrap()
     }
 
     fn public(&self) -> String {
@@ -105,7 +105,7 @@ fn a_publisher_that_was_held_up_does_not_put_an_old_edition_over_a_new_one() {
     let second = other.commit("second", "2\n", 1).unwrap();
     other.settle(&second);
     assert_eq!(one.public(), "second");
-    one.settle(&first);
+    assert!(!one.settle(&first));
     assert_eq!(one.public(), "second");
     // nor if it put that key itself before
     one.pull();
@@ -256,4 +256,61 @@ fn a_store_that_answers_with_what_it_was_takes_nobody_back() {
         .to_string();
     assert!(error.contains("holds edition 1, and held 2"), "{error}");
     assert_eq!(other.disk.read("rss.xml").unwrap(), b"second");
+}
+
+#[test]
+fn a_key_that_a_publisher_brings_back_too_late_goes_again() {
+    let remote = remote();
+    let (one, other) = (Machine::at(&remote), Machine::at(&remote));
+    one.pull();
+    let first = one.commit("first", "1\n", 0).unwrap();
+    // the next edition has none of it, and is settled
+    other.pull();
+    let previous = other.disk.manifest(&mut Vec::new()).unwrap();
+    let nothing = Edition::default();
+    let mark = LedgerMark::of(&other.text(), 0);
+    let now = DateTime::UNIX_EPOCH + TimeDelta::hours(1);
+    let mut ready = other
+        .disk
+        .prepare(&nothing, previous.as_ref(), mark, now)
+        .unwrap();
+    let text = other.text();
+    let settings = serde_json::json!({});
+    other
+        .bucket
+        .commit(&mut ready, previous.as_ref(), (b"", &text), &settings, now)
+        .unwrap();
+    other
+        .disk
+        .publish(
+            &mut ready,
+            previous.as_ref(),
+            crate::store::Encode::Beside(&[]),
+        )
+        .unwrap();
+    assert!(other.settle(&ready.manifest));
+    assert_eq!(other.public(), "");
+    // the first one wakes up
+    assert!(!one.settle(&first), "it is not the newest any longer");
+    assert_eq!(one.public(), "first", "so it was brought back");
+    one.pull();
+    let newest = one.disk.manifest(&mut Vec::new()).unwrap().unwrap();
+    assert!(one.settle(&newest));
+    assert_eq!(one.public(), "");
+}
+
+#[test]
+fn a_ledger_that_was_folded_elsewhere_says_nothing_new() {
+    let remote = remote();
+    let (one, other) = (Machine::at(&remote), Machine::at(&remote));
+    one.pull();
+    one.commit("first", "1\n", 0).unwrap();
+    one.commit("second", "2\n", 1).unwrap();
+    other.pull();
+    // the first machine compacts: a line is over
+    crate::store::durable::put(&one.ledger, b"").unwrap();
+    one.commit("third", "2\n3\n", 2).unwrap();
+    let pulled = other.pull();
+    assert_eq!(pulled.aside, None);
+    assert_eq!(other.text(), b"2\n3\n");
 }

@@ -12,7 +12,6 @@ use super::desk::Desk;
 use super::read::phantom;
 use super::{Config, Disk, Edition, Ledger, Level, Manifest, Order, Problem, Turn};
 use crate::announce;
-use crate::bucket::Bucket;
 use crate::cache;
 use crate::catalogue::{Number, Reading, Row};
 use crate::edition::LedgerMark;
@@ -231,33 +230,11 @@ impl Books {
         };
         let published = self.disk.publish(&mut ready, previous, encode)?;
         show(&ready);
-        if let Some((bucket, _)) = &bucket
-            && let Err(error) = self.settle(config, bucket, &ready, order)
-        {
-            desk.is_behind = true;
-            let what = format!("is published, but not all of its public keys are: {error:#}");
-            let problem = Problem::warning(bucket.url(), what);
-            turn.problems
-                .push(problem.remedy("replicas serve it; the keys are put by the next run"));
-        }
         desk.manifest = self.disk.stamp().map(|stamp| (stamp, ready.manifest));
         turn.written = published.written;
         turn.deleted = published.deleted;
         turn.problems.extend(published.problems);
         Ok(())
-    }
-
-    /// What is left to be done when a publication to a bucket is committed.
-    fn settle(
-        &self,
-        config: &Config,
-        bucket: &Bucket,
-        ready: &Ready<'_>,
-        order: &Order,
-    ) -> Result<()> {
-        let fresh = config.serve.fresh.as_secs();
-        bucket.settle(&self.disk, &ready.manifest, fresh)?;
-        bucket.tidy(&ready.manifest, order.now)
     }
 
     /// Writes the text of the ledger, or appends to it.

@@ -85,12 +85,16 @@ class Store:
                 "server", f"-dir={self.folder('data')}", *here, "-s3", f"-s3.port={s3}", f"-s3.config={self.home}/s3.json",
                 "-s3.port.iceberg=0", "-s3.port.lance=0", f"-master.port={master}", f"-volume.port={free_port(taken)}",
                 f"-filer.port={filer}", "-master.volumeSizeLimitMB=64"]
-        for name in self.commands:
-            self.start(name)
-        self.wait()
-        self.until("a bucket", lambda: signed("PUT", f"{self.endpoint}/feeds").status == 200)
-        # the first object takes longest: volumes are made for it
-        self.until("an object", lambda: signed("PUT", f"{self.endpoint}/feeds/ready", b"x").status == 200)
+        try:
+            for name in self.commands:
+                self.start(name)
+            self.wait()
+            self.until("a bucket", lambda: signed("PUT", f"{self.endpoint}/feeds").status == 200)
+            # the first object takes longest: volumes are made for it
+            self.until("an object", lambda: signed("PUT", f"{self.endpoint}/feeds/ready", b"x").status == 200)
+        except BaseException:
+            self.stop()
+            raise
 
     def folder(self, name):
         place = self.home / name
