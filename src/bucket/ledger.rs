@@ -88,11 +88,9 @@ impl Bucket {
         }
         let first = position.first.max(1);
         let listed = self.remote.list(LEDGER)?;
-        let mut numbers: Vec<u64> = { listed.iter() }
-            .filter_map(|one| number(&one.key))
-            .filter(|number| *number >= first)
-            .collect();
+        let mut numbers: Vec<u64> = listed.iter().filter_map(|one| number(&one.key)).collect();
         numbers.sort_unstable();
+        let older: Vec<u64> = numbers.extract_if(.., |number| *number < first).collect();
         position.next = numbers.last().map_or(first, |last| last + 1);
         if numbers.is_empty() {
             // what there is here becomes the first segment
@@ -108,7 +106,7 @@ impl Bucket {
         let aside = if LedgerMark::of(&text, 0) == position.ledger {
             None
         } else {
-            self.put_aside(&text, &whole)?
+            self.put_aside(&text, &whole, older)?
         };
         if text != whole {
             durable::put(path, &whole)
@@ -118,13 +116,21 @@ impl Bucket {
         Ok(aside)
     }
 
-    /// Keeps a copy of a ledger with lines that are not in the bucket's.
-    fn put_aside(&self, text: &[u8], whole: &[u8]) -> Result<Option<PathBuf>> {
-        let known: HashSet<&[u8]> = whole.split(|byte| *byte == b'\n').collect();
-        if text
-            .split(|byte| *byte == b'\n')
-            .all(|line| line.is_empty() || known.contains(line))
-        {
+    /// Keeps a copy of a ledger with lines that the bucket does not know: neither in the segments that count nor in those
+    /// that were folded and are there still.
+    fn put_aside(&self, text: &[u8], whole: &[u8], older: Vec<u64>) -> Result<Option<PathBuf>> {
+        let says_more = |known: &[u8]| {
+            let known: HashSet<&[u8]> = known.split(|byte| *byte == b'\n').collect();
+            let mut lines = text.split(|byte| *byte == b'\n');
+            lines.any(|line| !line.is_empty() && !known.contains(line))
+        };
+        if !says_more(whole) {
+            return Ok(None);
+        }
+        let keys: Vec<String> = older.into_iter().map(key).collect();
+        let mut known = self.remote.fetch(&keys)?.concat();
+        known.extend_from_slice(whole);
+        if !says_more(&known) {
             return Ok(None);
         }
         let hash = blake3::hash(text).to_hex();

@@ -313,4 +313,13 @@ fn a_ledger_that_was_folded_elsewhere_says_nothing_new() {
     let pulled = other.pull();
     assert_eq!(pulled.aside, None);
     assert_eq!(other.text(), b"2\n3\n");
+    // nor does one of a machine that died before it had noted how far it was
+    crate::store::durable::put(&other.ledger, b"1\n2\n3\n").unwrap();
+    assert_eq!(other.pull().aside, None);
+    assert_eq!(other.text(), b"2\n3\n");
+    // but one that nobody has put there
+    crate::store::durable::put(&other.ledger, b"1\n4\n").unwrap();
+    let aside = other.pull().aside.unwrap();
+    assert_eq!(std::fs::read(aside).unwrap(), b"1\n4\n");
+    assert_eq!(other.text(), b"2\n3\n");
 }
