@@ -52,8 +52,8 @@ pub struct Bucket {
     state: PathBuf,
     remote: Arc<Remote>,
     position: Mutex<Position>,
-    /// The versions of public keys, as they were put last by this process.
-    keys: Mutex<HashMap<String, remote::Version>>,
+    /// The versions of public keys, as they were put last by this process, and the editions that they are of.
+    keys: Mutex<HashMap<String, (remote::Version, u64)>>,
 }
 
 /// What a look at the bucket came to.
@@ -99,6 +99,18 @@ impl Bucket {
         })
     }
 
+    /// Whether this machine has mirrored it.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.position().edition > 0
+    }
+
+    /// Lets everything in the mirror be looked at anew, byte by byte, by the next [`pull`](Self::pull).
+    pub fn distrust(&self, disk: &Disk) {
+        disk.forget();
+        self.position().manifest = None;
+    }
+
     /// Whether all that is left to be done of the last publication is known to be done.
     #[must_use]
     pub fn is_settled(&self) -> bool {
@@ -122,7 +134,7 @@ impl Bucket {
         }
         match self.remote.get(MANIFEST, position.manifest.as_ref())? {
             Found::Same => {}
-            Found::Nothing if edition > 0 => bail!(
+            Found::Nothing if position.edition > 0 => bail!(
                 "`{}` is empty, and was not: if that is meant, delete `{}`",
                 self.url,
                 self.state.join(position::FILE).display()
@@ -131,11 +143,12 @@ impl Bucket {
             Found::Other(bytes, version) => {
                 let (manifest, row) = self.read(&bytes)?;
                 // a store that answers with what it was must not take anybody back
-                if row.edition < edition {
+                if row.edition < position.edition {
                     bail!(
-                        "`{}` holds edition {}, and held {edition}: if it was put back, delete `{}`",
+                        "`{}` holds edition {}, and held {}: if it was put back, delete `{}`",
                         self.url,
                         row.edition,
+                        position.edition,
                         self.state.join(position::FILE).display()
                     );
                 }
@@ -196,7 +209,7 @@ impl Bucket {
         let before = previous.and_then(|previous| previous.row.clone());
         let mut row = Row {
             edition: position.edition + 1,
-            first: position.first.max(1),
+            first: position.first,
             unsettled: BTreeSet::new(),
             left: BTreeMap::new(),
             settings: Some(settings.clone()),
@@ -207,12 +220,14 @@ impl Bucket {
                 settings: row.settings.clone(),
                 ..before.clone()
             });
-            if text.is_empty() && previous == Some(&ready.manifest) {
+            let has_ledger = position.first != 0 || whole.is_empty();
+            if text.is_empty() && has_ledger && previous == Some(&ready.manifest) {
                 return Ok(false);
             }
         }
-        if let Some(first) = self.claim(&position, text, whole)? {
-            row.first = first;
+        let claim = self.claim(&position, text, whole)?;
+        if let Some(claim) = claim.as_ref().filter(|claim| claim.is_fold) {
+            row.first = claim.number;
         }
         let is_other = |route: &String, published: &Published| {
             let before = previous.and_then(|previous| previous.documents.get(route));
@@ -235,6 +250,13 @@ impl Bucket {
             .map(|step| step.document.route.clone())
             .collect();
         let documents = &ready.manifest.documents;
+        let fresh = |settings: &serde_json::Value| settings.pointer("/serve/fresh").cloned();
+        let before_settings = before.as_ref().and_then(|before| before.settings.as_ref());
+        if before_settings.is_some_and(|before| fresh(before) != fresh(settings)) {
+            // how long each may be kept stands at its key
+            let kept = documents.iter().filter(|(_, one)| one.kind.has_siblings());
+            row.unsettled.extend(kept.map(|(route, _)| route.clone()));
+        }
         let named: BTreeSet<&str> = documents.values().map(|one| one.hash.as_str()).collect();
         if let (Some(previous), Some(before)) = (previous, before) {
             let gone = previous.documents.keys();
@@ -268,6 +290,9 @@ impl Bucket {
         position.manifest = Some(version);
         position.edition = edition;
         position.first = first;
+        if let Some(claim) = claim {
+            position.next = claim.number + 1;
+        }
         Ok(true)
     }
 
@@ -294,10 +319,19 @@ impl Bucket {
             .iter()
             .partition(|route| manifest.documents.contains_key(*route));
         for routes in here.chunks(TOGETHER) {
+            // what an earlier try has put is there
+            let is_put = |route: &str| {
+                let keys = self.keys();
+                keys.get(route).is_some_and(|(_, of)| *of == row.edition)
+            };
+            let routes: Vec<&String> = { routes.iter().copied() }
+                .filter(|route| !is_put(route))
+                .collect();
             let public = routes.iter().map(|route| {
                 let published = &manifest.documents[*route];
                 let bytes = disk.read(route)?;
                 if crate::edition::hash(&bytes) != published.hash {
+                    disk.forget();
                     bail!("`{route}` is not what was published; the next run fetches it");
                 }
                 Ok(Public {
@@ -306,7 +340,7 @@ impl Bucket {
                     media: served::media_type(route, published.kind),
                     cache: served::cache_control(published.kind, fresh),
                     edition: row.edition,
-                    known: self.keys().get(*route).cloned(),
+                    known: self.keys().get(*route).map(|(version, _)| version.clone()),
                 })
             });
             let public: Vec<Public> = public.collect::<Result<_>>()?;
@@ -314,7 +348,7 @@ impl Bucket {
             let mut keys = self.keys();
             for (route, version) in routes.iter().zip(versions) {
                 match version {
-                    Some(version) => keys.insert((*route).clone(), version),
+                    Some(version) => keys.insert((*route).clone(), (version, row.edition)),
                     None => keys.remove(*route),
                 };
             }
@@ -375,7 +409,7 @@ impl Bucket {
         self.position.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keys(&self) -> MutexGuard<'_, HashMap<String, remote::Version>> {
+    fn keys(&self) -> MutexGuard<'_, HashMap<String, (remote::Version, u64)>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -286,9 +286,7 @@ impl Crank {
         if self.trouble.is_none() && self.is_changed(&AtomicBool::new(false)) == Some(true) {
             self.turn(self.now(), allow_shrink, None);
         }
-        if let Some(bucket) = self.desk.open_bucket() {
-            elsewhere::poll(bucket, waker.clone());
-        }
+        let mut is_polled = false;
         let mut walked = clock();
         let mut ticked = clock();
         let mut mending = Mending::default();
@@ -307,6 +305,11 @@ impl Crank {
             let mut at_all = false;
             if now.duration_since(ticked) >= TICK || !woken.is_empty() || self.settling.is_some() {
                 ticked = now;
+                // it is opened by the first turn that comes so far
+                if let Some(bucket) = self.desk.open_bucket().filter(|_| !is_polled) {
+                    elsewhere::poll(bucket, waker.clone());
+                    is_polled = true;
+                }
                 let seen =
                     self.settled(Identity::of(&self.config.articles, &self.config_file), now);
                 let replaced = watch.replaced(&seen);

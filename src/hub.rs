@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use http::{StatusCode, header};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::announce::News;
@@ -88,7 +89,13 @@ impl Inbox {
         };
         let (reply, answer) = oneshot::channel();
         let letter = Letter { form, reply };
-        self.letters.try_send(letter).map_err(|_| busy())?;
+        self.letters.try_send(letter).map_err(|error| match error {
+            TrySendError::Full(_) => busy(),
+            TrySendError::Closed(_) => Refusal {
+                status: StatusCode::NOT_FOUND,
+                text: "the hub is not at this machine".to_owned(),
+            },
+        })?;
         match tokio::time::timeout(PATIENCE, answer).await {
             Ok(Ok(outcome)) => outcome,
             _ => Err(busy()),

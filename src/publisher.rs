@@ -129,6 +129,13 @@ impl Turn {
     }
 }
 
+/// Keys that could not be put.
+fn unsettled(bucket: &Bucket, error: &anyhow::Error) -> Problem {
+    let what = format!("is published, but not all of its public keys are: {error:#}");
+    let remedy = "replicas serve it; the keys are put by the next run";
+    Problem::warning(bucket.url(), what).remedy(remedy)
+}
+
 /// So often another publisher may be quicker before a turn is put off.
 const RACES: u32 = 20;
 
@@ -220,8 +227,11 @@ impl<'a> Publisher<'a> {
         }
         let disk = Disk::new(&config.feeds, &config.state(), &config.compress);
         let pulled = bucket.pull(&disk, Some(&config.ledger))?;
-        self.settle(&bucket, &disk)?;
         desk.is_behind = false;
+        // nobody who publishes waits for keys that cannot be put: the next edition names them again
+        if let Err(error) = self.settle(&bucket, &disk) {
+            return Ok(Some(unsettled(&bucket, &error)));
+        }
         Ok(pulled.aside.map(|aside| {
             let what = "says other things than the ledger in the bucket, which counts";
             let remedy = format!("what it was is kept as `{}`", aside.display());
@@ -254,10 +264,7 @@ impl<'a> Publisher<'a> {
             manifest.map_or(Ok(()), |manifest| bucket.tidy(&manifest, order.now))
         });
         let error = finished.err()?;
-        desk.is_behind = true;
-        let what = format!("is published, but not all of its public keys are: {error:#}");
-        let problem = Problem::warning(bucket.url(), what);
-        Some(problem.remedy("replicas serve it; the keys are put by the next run"))
+        Some(unsettled(&bucket, &error))
     }
 
     fn turn_alone(
@@ -268,7 +275,14 @@ impl<'a> Publisher<'a> {
     ) -> Result<Turn, Halt> {
         let config = self.config;
         desk.open(config);
-        let state = desk.take_state(config);
+        let mut state = desk.take_state(config);
+        if state.files == 0 && config.bucket.is_some() {
+            // a machine that takes over knows how much there must be: a checkout that failed is none
+            let text = std::fs::read(&config.ledger).unwrap_or_default();
+            let (ledger, _) = Ledger::of(text);
+            let living = ledger.records().filter(|record| record.gone.is_none());
+            state.files = living.count();
+        }
         let look = read::look(config, desk, &state, order, self.progress)?;
         if desk.is_quiet(config, &look, order.now) {
             desk.has_walked |= look.is_thorough();

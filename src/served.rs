@@ -93,6 +93,8 @@ pub struct Leaf {
     pub path: String,
     /// The page.
     pub html: Bytes,
+    /// When it became what it is, if that is known and the same on all machines.
+    pub made: Option<SystemTime>,
 }
 
 /// What is answered at a path.

@@ -18,6 +18,13 @@ const MANY: u64 = 64;
 /// … if they are so many bytes in the mean as this part of it, or so many more.
 const PART: usize = 256;
 
+/// A segment that was created.
+pub(super) struct Claim {
+    pub(super) number: u64,
+    /// Whether it is the first that counts from now on.
+    pub(super) is_fold: bool,
+}
+
 impl Bucket {
     /// Claims a turn with what it adds to the ledger; if that is all of it, the segment is the first that counts from now
     /// on.
@@ -26,8 +33,9 @@ impl Bucket {
         position: &Position,
         text: &[u8],
         whole: &[u8],
-    ) -> Result<Option<u64>> {
-        if text.is_empty() {
+    ) -> Result<Option<Claim>> {
+        // a new bucket gets all there is, whether the turn adds anything to it or not
+        if text.is_empty() && (position.first != 0 || whole.is_empty()) {
             return Ok(None);
         }
         let number = position.next.max(1);
@@ -41,17 +49,14 @@ impl Bucket {
             .remote
             .create(&key(number), Bytes::copy_from_slice(segment))?
         {
-            Some(_) => Ok(is_fold.then_some(number)),
+            Some(_) => Ok(Some(Claim { number, is_fold })),
             None => bail!(Lost),
         }
     }
 
-    /// Notes that the ledger here is what all segments say, after one was added or none.
-    pub fn note_ledger(&self, text: &[u8], has_added: bool) -> Result<()> {
+    /// Notes that the ledger here is what all segments say.
+    pub fn note_ledger(&self, text: &[u8]) -> Result<()> {
         let mut position = self.position();
-        if has_added {
-            position.next = position.next.max(1) + 1;
-        }
         position.ledger = LedgerMark::of(text, 0);
         position.save(&self.state)
     }

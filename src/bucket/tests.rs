@@ -66,7 +66,7 @@ impl Machine {
         self.bucket
             .commit(&mut ready, previous.as_ref(), parts, &settings, now)?;
         crate::store::durable::put(&self.ledger, &whole)?;
-        self.bucket.note_ledger(&whole, !line.is_empty())?;
+        self.bucket.note_ledger(&whole)?;
         let encode = crate::store::Encode::Beside(&[]);
         self.disk.publish(&mut ready, previous.as_ref(), encode)?;
         Ok(ready.manifest)
@@ -322,4 +322,38 @@ fn a_ledger_that_was_folded_elsewhere_says_nothing_new() {
     let aside = other.pull().aside.unwrap();
     assert_eq!(std::fs::read(aside).unwrap(), b"1\n4\n");
     assert_eq!(other.text(), b"2\n3\n");
+}
+
+#[test]
+fn a_ledger_that_was_there_before_goes_along_though_nothing_is_added() {
+    let remote = remote();
+    let (one, other) = (Machine::at(&remote), Machine::at(&remote));
+    crate::store::durable::put(&one.ledger, b"1\n2\n").unwrap();
+    one.pull();
+    one.commit("first", "", 0).unwrap();
+    assert_eq!(other.pull().aside, None);
+    assert_eq!(other.text(), b"1\n2\n");
+    one.commit("second", "3\n", 1).unwrap();
+    other.pull();
+    assert_eq!(other.text(), b"1\n2\n3\n");
+}
+
+#[test]
+fn keys_are_what_readers_ask_for() {
+    let remote = remote();
+    for key in [
+        "tags/日本語/rss.xml",
+        "a~b.png",
+        "[z].png",
+        "a%20b.png",
+        "a b+c.png",
+    ] {
+        remote
+            .create(key, Bytes::from_static(b"x"))
+            .unwrap()
+            .unwrap();
+        let folder = key.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let listed = remote.list(folder).unwrap();
+        assert!(listed.iter().any(|one| one.key == key), "{key}: {listed:?}");
+    }
 }

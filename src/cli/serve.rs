@@ -351,7 +351,9 @@ async fn attend(
     tokio::select! {
         () = ended => {}
         () = tokio::time::sleep(GRACE) => {
-            tracing::warn!("{} connections were cut off", house.connections());
+            if house.connections() > 0 {
+                tracing::warn!("{} connections were cut off", house.connections());
+            }
         }
         () = either(&mut terminate, &mut interrupt) => {}
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::{Crank, IDLE, TICK};
 use crate::bucket::Bucket;
@@ -21,6 +21,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 pub(super) fn poll(bucket: Arc<Bucket>, waker: Sender<Wake>) {
     let work = move || {
         let mut outage = Outage::default();
+        let mut settled = clock();
         loop {
             std::thread::sleep(outage.pause);
             let seen = bucket.is_behind();
@@ -32,9 +33,12 @@ pub(super) fn poll(bucket: Arc<Bucket>, waker: Sender<Wake>) {
                     tracing::warn!("{text}");
                 }
             }
-            if (is_behind || outage.is_over() && !bucket.is_settled())
-                && waker.send(Wake::Elsewhere).is_err()
-            {
+            // keys that could not be put are tried again, but not all the time
+            let is_left = !bucket.is_settled() && settled.elapsed() >= LONGEST;
+            if is_left {
+                settled = clock();
+            }
+            if (is_behind || outage.is_over() && is_left) && waker.send(Wake::Elsewhere).is_err() {
                 return;
             }
         }
@@ -106,6 +110,8 @@ impl Crank {
         crate::edition::encode::give_way();
         let mut outage = Outage::default();
         self.offer_encoded();
+        // whether the settings that came could not be taken over, or what came was damaged
+        let mut is_refused = false;
         loop {
             let mut woken: Vec<Wake> = match wakes.recv_timeout(outage.pause) {
                 Ok(wake) => vec![wake],
@@ -123,31 +129,35 @@ impl Crank {
             }
             let before = self.settings();
             let pulled = bucket.pull(&self.disk(), None);
-            let is_other = pulled.as_ref().is_ok_and(|pulled| pulled.is_other);
+            // another replica in this folder, or one that was cut short, may have mirrored what is not served yet
+            let is_other = pulled.is_ok() && self.disk().stamp() != self.stamp;
             if let Some((level, text)) = outage.after(pulled.map(drop), bucket.url()) {
                 self.herald.state(level, &text);
             }
             if is_other {
-                self.adopt(before.as_ref());
+                is_refused = !self.adopt(before.as_ref().filter(|_| !is_refused));
+                if is_refused && self.disk().stamp() != self.stamp {
+                    bucket.distrust(&self.disk());
+                }
             } else if clock().duration_since(self.last_turn) >= IDLE {
                 self.improve(waker);
             }
         }
     }
 
-    /// Offers the edition that is mirrored now, with the settings of who published it.
-    fn adopt(&mut self, before: Option<&serde_json::Value>) {
+    /// Offers the edition that is mirrored now, with the settings of who published it. Whether all of that could be done.
+    fn adopt(&mut self, before: Option<&serde_json::Value>) -> bool {
         let began = clock();
         let disk = self.disk();
         let manifest = disk.manifest(&mut Vec::new()).ok().flatten();
         let row = manifest.as_ref().and_then(|manifest| manifest.row.as_ref());
-        if row.and_then(|row| row.settings.as_ref()) != before {
-            self.reconfigure();
-        }
+        let is_settled = row.and_then(|row| row.settings.as_ref()) == before || self.reconfigure();
+        let stamp = self.stamp;
         if !self.load() {
+            self.stamp = stamp;
             let text = "the edition that was fetched is damaged; it is fetched again";
             self.herald.state(Level::Error, text);
-            return;
+            return false;
         }
         self.offer_encoded();
         self.last_turn = clock();
@@ -161,6 +171,7 @@ impl Crank {
             status.build = took;
             status.changed = Some(now);
         });
+        is_settled
     }
 
     fn settings(&self) -> Option<serde_json::Value> {
@@ -173,6 +184,5 @@ impl Crank {
 pub(super) fn made_at(manifest: &Manifest) -> Option<DateTime<Utc>> {
     manifest.row.as_ref()?;
     let documents = manifest.documents.values();
-    let newest = documents.map(|document| document.last_modified).max()?;
-    Some(newest - TimeDelta::seconds(1))
+    documents.map(|document| document.last_modified).max()
 }

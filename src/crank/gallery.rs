@@ -55,6 +55,7 @@ impl Gallery {
                     preview: Leaf {
                         path: format!("{folder}{PREVIEW}"),
                         html: page::preview(site, &shown).into(),
+                        made: None,
                     },
                     channel: shown.channel.clone(),
                 };
@@ -79,6 +80,7 @@ impl Gallery {
         let index = Leaf {
             path: INDEX.to_owned(),
             html: index.into(),
+            made: None,
         };
         std::iter::once(index).chain(previews).collect()
     }

@@ -56,10 +56,13 @@ impl Crank {
     fn offer_with_leaves(&mut self, served: Served) {
         let terms = self.terms();
         let before = self.served();
-        let leaves = self.gallery.leaves(&self.config, &terms.site, &served);
+        let mut leaves = self.gallery.leaves(&self.config, &terms.site, &served);
         let made = self.manifest.as_ref().and_then(elsewhere::made_at);
-        let made = made.map_or_else(|| (self.clock)(), Into::into);
-        let (served, astray) = served.with_leaves(&leaves, &terms, before.as_deref(), made);
+        for leaf in &mut leaves {
+            leaf.made = made.map(Into::into);
+        }
+        let (served, astray) =
+            served.with_leaves(&leaves, &terms, before.as_deref(), (self.clock)());
         for path in astray.iter().filter(|path| !self.astray.contains(path)) {
             let what = format!("the alias `/{path}` leads to nothing that is published");
             let problem = Problem::warning(&self.config.name, what)

@@ -216,7 +216,7 @@ impl Books {
         }
         self.write_ledger(config, text, had_text)?;
         if let Some((bucket, _)) = &bucket {
-            bucket.note_ledger(ledger.text(), !text.is_empty())?;
+            bucket.note_ledger(ledger.text())?;
         }
         desk.ledger_stamp = crate::folder::stamp_of(&config.ledger);
         desk.ledger = Some(ledger);

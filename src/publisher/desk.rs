@@ -163,7 +163,10 @@ fn terms(config: &Config) -> u64 {
         hub: _,
         serve: _,
     } = config;
-    let bucket = bucket.as_ref().map(|target| &target.url);
+    // what replicas are told is published too
+    let bucket = bucket
+        .as_ref()
+        .map(|target| (&target.url, target.settings.to_string()));
     let places = (name, articles, feeds, bucket, ledger, compress);
     let sense = (site, dialect, specs, by, icon_asset, has_base_url);
     crate::catalogue::row::hash(&format!("{version} {program:?} {places:?} {sense:?}"))

@@ -146,9 +146,10 @@ impl Resource {
         let published = Published {
             hash,
             size: leaf.html.len() as u64,
-            last_modified: match same {
-                Some(before) => before.last_modified.into(),
-                None => edition::manifest::last_modified(
+            last_modified: match (leaf.made, same) {
+                (Some(made), _) => made.into(),
+                (None, Some(before)) => before.last_modified.into(),
+                (None, None) => edition::manifest::last_modified(
                     now.into(),
                     before.map(|before| before.last_modified.into()),
                 ),

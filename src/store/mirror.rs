@@ -15,6 +15,12 @@ use crate::edition::{self, Manifest, Published};
 const TOGETHER: usize = 64;
 
 impl Disk {
+    /// Forgets what is mirrored: the files stay, and are looked at byte by byte before they are believed again.
+    pub fn forget(&self) {
+        // where it cannot be taken away it is as it was
+        let _ = fs::remove_file(self.feeds.join(MANIFEST));
+    }
+
     /// Makes the folder what `manifest` says. The bytes of what is not there already come from `fetch`, in the order of what
     /// it is asked for. The manifest is written last, and only if it is another one.
     ///

@@ -42,7 +42,9 @@ pub(super) fn open(text: &str) -> Result<(Arc<dyn ObjectStore>, Path)> {
     };
     let client = ClientOptions::new()
         .with_connect_timeout(Duration::from_secs(5))
-        .with_timeout(Duration::from_secs(20));
+        // a large document may take its time, but not be silent
+        .with_timeout_disabled()
+        .with_read_timeout(Duration::from_secs(8));
     let failed = || format!("cannot use `{text}`");
     let store: Arc<dyn ObjectStore> = match url.scheme() {
         "s3" | "s3a" => {

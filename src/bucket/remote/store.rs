@@ -58,7 +58,9 @@ impl Remote {
     }
 
     fn place(&self, key: &str) -> Path {
-        key.split('/').fold(self.prefix.clone(), Path::join)
+        // as it is: what readers ask for is escaped once, by who asks
+        let text = format!("{}/{key}", self.prefix);
+        Path::parse(&text).unwrap_or_else(|_| Path::from(text))
     }
 
     /// What stands at a key, unless it is known.

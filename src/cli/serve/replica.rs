@@ -43,12 +43,9 @@ pub(super) fn run(args: &Serve, url: &str) -> Result<(), Failure> {
     let state = folder.join("state");
     let disk = Disk::new(&folder.join("feeds"), &state, &[]);
     let bucket = Bucket::open(&url, &state)?;
-    if let Err(error) = bucket.pull(&disk, None) {
-        // what was mirrored last is as good as it was then
-        if disk.stamp().is_none() {
-            return Err(Failure::World(error));
-        }
-        tracing::warn!("{error:#}; what was mirrored last is served until the store answers");
+    // what was mirrored last is as good as it was then, and what is new follows at once
+    if !bucket.is_known() || disk.stamp().is_none() {
+        bucket.pull(&disk, None)?;
     }
     if disk.stamp().is_none() {
         let error = anyhow!(
