@@ -610,3 +610,91 @@ fn a_bucket_without_anything_or_without_access_is_told_with_a_remedy() {
         assert!(run.stderr.contains(said), "{feeds}: {run:?}");
     }
 }
+
+#[test]
+fn a_site_that_moves_to_a_bucket_takes_all_its_ids_along() {
+    let prefix = prefix();
+    let site = machine(&prefix, seaweed::endpoint());
+    site.put("articles/old-name.md", "# Undated\n\nText.\n");
+    let settings = site.read("tidings.toml");
+    assert_eq!(site.build(&["--feeds", "feeds"]).code, 0);
+    std::fs::rename(
+        site.path("articles/old-name.md"),
+        site.path("articles/new-name.md"),
+    )
+    .unwrap();
+    assert_eq!(site.build(&["--feeds", "feeds"]).code, 0);
+    let known = site.read("ledger.jsonl");
+    site.put("tidings.toml", &settings);
+    build(&site);
+    assert_eq!(
+        site.read("ledger.jsonl"),
+        known,
+        "the turn adds nothing to it"
+    );
+    let mut other = machine(&prefix, seaweed::endpoint());
+    other.put("articles/new-name.md", "# Undated\n\nText.\n");
+    other.now += 86_400;
+    let before = manifest(&prefix);
+    build(&other);
+    assert_eq!(other.read("ledger.jsonl"), known);
+    assert_eq!(manifest(&prefix), before);
+}
+
+#[test]
+fn a_machine_that_takes_over_does_not_believe_an_empty_folder() {
+    let prefix = prefix();
+    let site = machine(&prefix, seaweed::endpoint());
+    for number in 0..14 {
+        site.article(&format!("a{number}.md"), &format!("n{number}"), "Text.");
+    }
+    build(&site);
+    let before = manifest(&prefix);
+    let other = machine(&prefix, seaweed::endpoint());
+    other.article("a0.md", "n0", "Text.");
+    let run = other.build(&[]);
+    assert_eq!(run.code, 5, "{run:?}");
+    assert!(
+        run.stderr.contains("held 14 files and holds 1 now"),
+        "{run:?}"
+    );
+    assert_eq!(manifest(&prefix), before);
+}
+
+#[test]
+fn settings_alone_reach_replicas_and_keys_have_the_names_that_are_asked_for() {
+    let prefix = prefix();
+    let site = machine(&prefix, seaweed::endpoint());
+    let settings = site.read("tidings.toml");
+    site.put(
+        "tidings.toml",
+        format!("{settings}[defaults]\nby = [\"tag\"]\n"),
+    );
+    site.put(
+        "articles/a.md",
+        "---\ntitle: A\ndate: 2026-05-01\ntags: [日本語]\n---\nText.\n",
+    );
+    build(&site);
+    let (_, rss) = seaweed::get(&format!("{prefix}/tags/日本語/rss.xml"));
+    assert!(rss.contains("日本語"));
+    let (_home, server) = replica(&prefix, seaweed::endpoint());
+    assert_eq!(
+        server
+            .get("/tags/%E6%97%A5%E6%9C%AC%E8%AA%9E/rss.xml", "")
+            .0,
+        200
+    );
+    assert_eq!(server.get("/old.xml", "").0, 404);
+    site.put(
+        "tidings.toml",
+        format!("{settings}fresh = \"5 minutes\"\nmoved = {{ \"/old.xml\" = \"/rss.xml\" }}\n[defaults]\nby = [\"tag\"]\n"),
+    );
+    build(&site);
+    until("it is told", || server.get("/old.xml", "").0 == 301);
+    let (head, _) = seaweed::get(&format!("{prefix}/feed.json"));
+    assert!(
+        field(&head, "cache-control").contains("max-age=300"),
+        "{head}"
+    );
+    is_whole(&prefix);
+}
