@@ -5,7 +5,7 @@ started it need only die. Key and secret are `key` and `secret`.
 
        store.py dump ENDPOINT PREFIX, or get, delete ENDPOINT KEY: what stands in the bucket `feeds` of one that runs.
 """
-import datetime, hashlib, hmac, html, json, pathlib, random, re, shutil, signal, socket, subprocess, sys, tempfile, time
+import datetime, hashlib, hmac, html, json, os, pathlib, random, re, shutil, signal, socket, subprocess, sys, tempfile, time
 import urllib.error, urllib.parse, urllib.request
 
 KEY, SECRET, REGION = "key", "secret", "us-east-1"
@@ -61,7 +61,8 @@ class Store:
 
     def __init__(self, weed, cluster=False):
         self.weed, self.home = weed, pathlib.Path(tempfile.mkdtemp(prefix="tidings-seaweed-"))
-        self.processes, self.commands, taken = {}, {}, set()
+        self.processes, self.commands = {}, {}
+        taken = self.ports = set()
         users = [{"name": "tidings", "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
                   "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]
         (self.home / "s3.json").write_text(json.dumps({"identities": users}))
@@ -103,8 +104,10 @@ class Store:
 
     def start(self, name):
         log = open(self.home / f"{name}.log", "ab")
-        self.processes[name] = subprocess.Popen([self.weed, "-v=0", *self.commands[name]], stdout=log, stderr=log,
-                                                stdin=subprocess.DEVNULL, cwd=self.home, start_new_session=True)
+        # its own logs, which it also writes, go where the rest goes
+        self.processes[name] = subprocess.Popen([self.weed, "-v=0", f"-logdir={self.folder('logs')}", *self.commands[name]],
+                                                stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.home,
+                                                env={**os.environ, "TMPDIR": str(self.home)}, start_new_session=True)
 
     def kill(self, name):
         self.processes[name].kill()
@@ -138,6 +141,12 @@ class Store:
             process.kill()
         for process in self.processes.values():
             process.wait()
+        # it has sockets elsewhere, too, which nobody takes away after a kill
+        for port in self.ports:
+            for place in pathlib.Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                place.unlink(missing_ok=True)
+            for place in pathlib.Path("/tmp").glob(f"seaweedfs-*-{port + 10000}.sock"):
+                place.unlink(missing_ok=True)
         shutil.rmtree(self.home, ignore_errors=True)
 
     def environment(self):
