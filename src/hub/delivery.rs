@@ -45,7 +45,7 @@ pub(super) struct Deliveries {
     under_way: Mutex<HashSet<i64>>,
     /// The version of each topic that everybody is to have.
     wanted: Mutex<HashMap<String, String>>,
-    hosts: Mutex<HashMap<String, Weak<Semaphore>>>,
+    hosts: [Mutex<HashMap<String, Weak<Semaphore>>>; 2],
     pub(super) has_due: [Notify; 2],
     begun: [Arc<Semaphore>; 2],
     slots: [Arc<Semaphore>; 2],
@@ -53,12 +53,12 @@ pub(super) struct Deliveries {
 
 impl Deliveries {
     pub(super) fn new(slots: usize) -> Self {
-        let quick = (slots / 3).max(1);
+        let quick = (slots - slots / 3).max(1);
         let slow = slots.saturating_sub(quick).max(1);
         Self {
             under_way: Mutex::default(),
             wanted: Mutex::default(),
-            hosts: Mutex::default(),
+            hosts: Default::default(),
             has_due: [Notify::new(), Notify::new()],
             begun: [BEGUN, BEGUN].map(|room| Arc::new(Semaphore::new(room))),
             slots: [quick, slow].map(|room| Arc::new(Semaphore::new(room))),
@@ -66,8 +66,8 @@ impl Deliveries {
     }
 
     /// The room that a host has.
-    fn host(&self, host: &str) -> Arc<Semaphore> {
-        let mut hosts = lock(&self.hosts);
+    fn host(&self, host: &str, lane: Lane) -> Arc<Semaphore> {
+        let mut hosts = lock(&self.hosts[lane as usize]);
         if let Some(room) = hosts.get(host).and_then(Weak::upgrade) {
             return room;
         }
@@ -192,13 +192,18 @@ impl Desk {
             id: candidate.id,
             is_over: false,
         };
-        let Ok(_of_host) = self.deliveries.host(&candidate.host).acquire_owned().await else {
+        let of_host = self.deliveries.host(&candidate.host, lane).acquire_owned();
+        let Ok(of_host) = of_host.await else {
             return;
         };
         let Ok(slot) = self.deliveries.slot(lane).acquire_owned().await else {
             return;
         };
-        let mut place = (lane, slot);
+        let mut place = Place {
+            lane,
+            _slot: slot,
+            _of_host: of_host,
+        };
         // of a topic that is not there just now nothing is delivered until it is
         while let Some(version) = self.version(&candidate.topic) {
             let until = self.now() + seconds(UNDER_WAY);
@@ -221,28 +226,27 @@ impl Desk {
 
     /// Sends a version. If that takes long, it goes on at another place, as soon as there is one, so that whoever is quick
     /// need not wait for it.
-    async fn send(
-        &self,
-        due: &Due,
-        version: &Version,
-        place: &mut (Lane, OwnedSemaphorePermit),
-    ) -> Delivered {
+    async fn send(&self, due: &Due, version: &Version, place: &mut Place) -> Delivered {
         let secret = due.secret.as_deref();
         let sending = self
             .courier
-            .deliver(version, &due.callback, secret, place.0);
+            .deliver(version, &due.callback, secret, place.lane);
         tokio::pin!(sending);
-        if place.0 == Lane::Quick {
+        if place.lane == Lane::Quick {
             if let Ok(outcome) = tokio::time::timeout(QUICK, &mut sending).await {
                 return outcome;
             }
-            let aside = self.deliveries.slot(Lane::Slow).acquire_owned();
-            tokio::select! {
-                outcome = &mut sending => return outcome,
-                room = aside => if let Ok(room) = room {
-                    *place = (Lane::Slow, room);
-                },
-            }
+            // where there is no room aside it is tried again later, on the other lane: waiting here is at the cost of the quick
+            let slot = self.deliveries.slot(Lane::Slow).try_acquire_owned();
+            let of_host = self.deliveries.host(due.callback.host(), Lane::Slow);
+            let (Ok(slot), Ok(of_host)) = (slot, of_host.try_acquire_owned()) else {
+                return Delivered::Failed("it is slow, as too many others are".to_owned());
+            };
+            *place = Place {
+                lane: Lane::Slow,
+                _slot: slot,
+                _of_host: of_host,
+            };
         }
         sending.await
     }
@@ -292,6 +296,13 @@ impl Desk {
             }
         }
     }
+}
+
+/// The room that a delivery takes up.
+struct Place {
+    lane: Lane,
+    _slot: OwnedSemaphorePermit,
+    _of_host: OwnedSemaphorePermit,
 }
 
 /// A delivery; it is over when this goes, however it ended.
