@@ -139,7 +139,11 @@ impl Bucket {
                 self.url,
                 self.state.join(position::FILE).display()
             ),
-            Found::Nothing => *position = Position::new(&self.url),
+            Found::Nothing => {
+                // what is mirrored is another bucket's: of that nothing stands here
+                disk.forget();
+                *position = Position::new(&self.url);
+            }
             Found::Other(bytes, version) => {
                 let (manifest, row) = self.read(&bytes)?;
                 // a store that answers with what it was must not take anybody back

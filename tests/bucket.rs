@@ -698,3 +698,24 @@ fn settings_alone_reach_replicas_and_keys_have_the_names_that_are_asked_for() {
     );
     is_whole(&prefix);
 }
+
+#[test]
+fn a_new_bucket_gets_everything_though_another_one_has_it() {
+    let (one, other) = (prefix(), prefix());
+    let site = machine(&one, seaweed::endpoint());
+    site.article("a.md", "First", "the first text");
+    build(&site);
+    let settings = site.read("tidings.toml");
+    site.put("tidings.toml", settings.replace(&one, &other));
+    build(&site);
+    is_whole(&other);
+    assert_eq!(ids(&other), ids(&one));
+    let (_home, server) = replica(&other, seaweed::endpoint());
+    assert!(server.body("/rss.xml").contains("the first text"));
+    // and back: what is there is gone on from
+    site.put("tidings.toml", &settings);
+    site.article("a.md", "First", "another text");
+    build(&site);
+    is_whole(&one);
+    assert_eq!(manifest(&one).0, 2);
+}
