@@ -5,11 +5,10 @@
 //! between publishing and telling: what differs from the manifest is told by the next one.
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -19,6 +18,7 @@ use crate::config::{Config, Hub};
 use crate::edition::Manifest;
 use crate::problem::Problem;
 use crate::site;
+use crate::store::Lock;
 
 mod ping;
 mod told;
@@ -122,7 +122,7 @@ fn try_once(
     lag: Duration,
     clock: fn() -> SystemTime,
 ) -> Result<Vec<Problem>> {
-    let Some(_lock) = lock(state)? else {
+    let Some(_lock) = Lock::try_of(state, LOCK)? else {
         return Ok(Vec::new());
     };
     let mut told = Told::load(state)?;
@@ -203,7 +203,7 @@ struct Teller {
     client: Client,
     state: PathBuf,
     clock: fn() -> SystemTime,
-    held: Option<File>,
+    held: Option<Lock>,
     /// What the hubs know; what is on disk may be older.
     told: Option<Told>,
     complaints: BTreeMap<String, String>,
@@ -214,7 +214,7 @@ impl Teller {
     /// not due.
     async fn round(&mut self, news: &News) -> Result<Option<Duration>> {
         if self.held.is_none() {
-            self.held = lock(&self.state)?;
+            self.held = Lock::try_of(&self.state, LOCK)?;
         }
         if self.held.is_none() {
             return Ok(Some(AGAIN));
@@ -308,20 +308,6 @@ async fn send_to_one(client: Client, pings: Vec<Ping>) -> Vec<(Ping, Outcome)> {
         outcomes.extend(waiting.map(|ping| (ping, Outcome::Failed(why.clone()))));
     }
     outcomes
-}
-
-/// The lock of who tells hubs, if nobody has it.
-fn lock(state: &Path) -> Result<Option<File>> {
-    let path = state.join(LOCK);
-    let failed = || format!("cannot lock `{}`", path.display());
-    std::fs::create_dir_all(state).with_context(failed)?;
-    let file = File::options().create(true).append(true).open(&path);
-    let file = file.with_context(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error).with_context(failed),
-    }
 }
 
 fn feeds(count: usize) -> String {

@@ -17,15 +17,15 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::edition::{Manifest, Published, Row};
-use crate::served;
 use crate::store::{Disk, Ready};
 
+mod keys;
 mod ledger;
 mod position;
 mod remote;
 
 use position::Position;
-use remote::{Found, Public, Remote};
+use remote::{Found, Remote};
 
 /// The key of the manifest.
 const MANIFEST: &str = "manifest.json";
@@ -54,15 +54,6 @@ pub struct Bucket {
     position: Mutex<Position>,
     /// The versions of public keys, as they were put last by this process, and the editions that they are of.
     keys: Mutex<HashMap<String, (remote::Version, u64)>>,
-}
-
-/// What a look at the bucket came to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pulled {
-    /// Whether the mirror is another one than before.
-    pub is_other: bool,
-    /// Where a ledger was put aside that the bucket does not know.
-    pub aside: Option<PathBuf>,
 }
 
 impl Bucket {
@@ -118,12 +109,12 @@ impl Bucket {
         position.settled == position.edition && position.doubtful.is_empty()
     }
 
-    /// Brings the mirror up to what the bucket says, and the ledger at `ledger`, if there is to be one.
+    /// Brings the mirror up to what the bucket says, and the ledger at `ledger`, if there is to be one. Where a ledger was
+    /// put aside that the bucket does not know is given.
     ///
     /// # Errors
     /// If the store does not answer, or holds something else; the mirror is wholly what it was, or wholly new.
-    pub fn pull(&self, disk: &Disk, ledger: Option<&Path>) -> Result<Pulled> {
-        let mut pulled = Pulled::default();
+    pub fn pull(&self, disk: &Disk, ledger: Option<&Path>) -> Result<Option<PathBuf>> {
         let mut position = self.position();
         let mirrored = disk.manifest(&mut Vec::new()).ok().flatten();
         let edition = mirrored.as_ref().and_then(|manifest| manifest.row.as_ref());
@@ -157,7 +148,6 @@ impl Bucket {
                     );
                 }
                 disk.mirror(&manifest, |wanted| self.fetch(wanted))?;
-                pulled.is_other = mirrored.as_ref() != Some(&manifest);
                 position.edition = row.edition;
                 if position.first != row.first {
                     // it was folded: what is here may have come another way
@@ -167,11 +157,10 @@ impl Bucket {
                 position.manifest = Some(version);
             }
         }
-        if let Some(path) = ledger {
-            pulled.aside = self.pull_ledger(&mut position, path)?;
-        }
+        let aside = ledger.map(|path| self.pull_ledger(&mut position, path));
+        let aside = aside.transpose()?.flatten();
         position.save(&self.state)?;
-        Ok(pulled)
+        Ok(aside)
     }
 
     fn read(&self, bytes: &[u8]) -> Result<(Manifest, Row)> {
@@ -195,7 +184,7 @@ impl Bucket {
     }
 
     /// Commits a publication: what `text` adds to the ledger, of which `whole` is all, and the documents that are ready. The
-    /// manifest that is ready gets its place in the row of editions. Whether there was anything to commit.
+    /// manifest that is ready gets its place in the row of editions.
     ///
     /// # Errors
     /// [`Lost`] if another publisher was quicker, and whatever keeps the store from answering. Then nobody has seen anything
@@ -207,7 +196,7 @@ impl Bucket {
         ledger: (&[u8], &[u8]),
         settings: &serde_json::Value,
         now: DateTime<Utc>,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         let mut position = self.position();
         let (text, whole) = ledger;
         let before = previous.and_then(|previous| previous.row.clone());
@@ -226,7 +215,7 @@ impl Bucket {
             });
             let has_ledger = position.first != 0 || whole.is_empty();
             if text.is_empty() && has_ledger && previous == Some(&ready.manifest) {
-                return Ok(false);
+                return Ok(());
             }
         }
         let claim = self.claim(&position, text, whole)?;
@@ -297,115 +286,7 @@ impl Bucket {
         if let Some(claim) = claim {
             position.next = claim.number + 1;
         }
-        Ok(true)
-    }
-
-    /// Puts the public keys that may not be what the manifest says, and takes those away that it does not name. Whether it
-    /// is the manifest that stands there when that is done; if not, it is to be done again with the one that does, since a
-    /// publisher that was held up may have put what a newer one has taken away. What could not be done is done by the next
-    /// one who comes by.
-    ///
-    /// # Errors
-    /// If the store does not answer.
-    pub fn settle(&self, disk: &Disk, manifest: &Manifest, fresh: u64) -> Result<bool> {
-        let mut position = self.position();
-        let Some(row) = &manifest.row else {
-            return Ok(true);
-        };
-        if position.settled == row.edition && position.doubtful.is_empty() {
-            return Ok(true);
-        }
-        // durable before anything is touched: who dies in between looks at it again
-        position.doubtful.extend(row.unsettled.iter().cloned());
-        position.save(&self.state)?;
-        let (here, gone): (Vec<&String>, Vec<&String>) = position
-            .doubtful
-            .iter()
-            .partition(|route| manifest.documents.contains_key(*route));
-        for routes in here.chunks(TOGETHER) {
-            // what an earlier try has put is there
-            let is_put = |route: &str| {
-                let keys = self.keys();
-                keys.get(route).is_some_and(|(_, of)| *of == row.edition)
-            };
-            let routes: Vec<&String> = { routes.iter().copied() }
-                .filter(|route| !is_put(route))
-                .collect();
-            let public = routes.iter().map(|route| {
-                let published = &manifest.documents[*route];
-                let bytes = disk.read(route)?;
-                if crate::edition::hash(&bytes) != published.hash {
-                    disk.forget();
-                    bail!("`{route}` is not what was published; the next run fetches it");
-                }
-                Ok(Public {
-                    key: (*route).clone(),
-                    bytes: bytes.into(),
-                    media: served::media_type(route, published.kind),
-                    cache: served::cache_control(published.kind, fresh),
-                    edition: row.edition,
-                    known: self.keys().get(*route).map(|(version, _)| version.clone()),
-                })
-            });
-            let public: Vec<Public> = public.collect::<Result<_>>()?;
-            let versions = self.remote.publish(public)?;
-            let mut keys = self.keys();
-            for (route, version) in routes.iter().zip(versions) {
-                match version {
-                    Some(version) => keys.insert((*route).clone(), (version, row.edition)),
-                    None => keys.remove(*route),
-                };
-            }
-        }
-        let is_newest = || self.remote.get(MANIFEST, position.manifest.as_ref());
-        // a key must not go that a newer edition has put again
-        if !gone.is_empty() && is_newest()? == Found::Same {
-            let gone: Vec<String> = gone.into_iter().cloned().collect();
-            self.remote.delete(&gone)?;
-            let mut keys = self.keys();
-            gone.iter().for_each(|route| drop(keys.remove(route)));
-        }
-        if is_newest()? != Found::Same {
-            return Ok(false);
-        }
-        position.doubtful.clear();
-        position.settled = row.edition;
-        position.save(&self.state)?;
-        Ok(true)
-    }
-
-    /// Deletes what no recent manifest names, now and then.
-    ///
-    /// # Errors
-    /// If the store does not answer.
-    pub fn tidy(&self, manifest: &Manifest, now: DateTime<Utc>) -> Result<()> {
-        let mut position = self.position();
-        let Some(row) = &manifest.row else {
-            return Ok(());
-        };
-        let is_due = position.tidied.is_none_or(|tidied| now - tidied >= GRACE);
-        // it must be the manifest that stands there
-        if !is_due || self.remote.get(MANIFEST, position.manifest.as_ref())? != Found::Same {
-            return Ok(());
-        }
-        let documents = manifest.documents.values();
-        let mut named: BTreeSet<String> = documents.map(|one| blob(&one.hash)).collect();
-        named.extend(row.left.keys().map(|hash| blob(hash)));
-        let mut old = Vec::new();
-        for folder in [BLOBS, LEDGER] {
-            let listed = self.remote.list(folder)?;
-            let listed = listed.into_iter().filter(|one| now - one.modified >= GRACE);
-            old.extend(listed.map(|one| one.key).filter(|key| {
-                let number = ledger::number(key);
-                match number {
-                    Some(number) => number < row.first,
-                    None => key.starts_with(BLOBS) && !named.contains(key),
-                }
-            }));
-        }
-        self.remote.delete(&old)?;
-        position.tidied = Some(now);
-        position.save(&self.state)
+        Ok(())
     }
 
     fn position(&self) -> MutexGuard<'_, Position> {

@@ -23,11 +23,13 @@ use crate::watch::{Identity, Stamp, Wake, Watch, When, clock};
 
 mod elsewhere;
 mod gallery;
+mod mending;
 mod offer;
 mod offering;
 mod trouble;
 
 use gallery::Gallery;
+use mending::Mending;
 use trouble::{GAP, Trouble};
 
 /// What the server offers now: an edition, and the shelf that its larger documents lie on.
@@ -110,32 +112,6 @@ pub struct Crank {
     /// Where better encodings come from, while they are made.
     better: Option<Receiver<Better>>,
     last_turn: Instant,
-}
-
-/// When a watch that may be deaf to something may give way to another: the more often that happens, the rarer it must be, since
-/// it costs a walk through all folders.
-#[derive(Debug, Clone, Copy, Default)]
-struct Mending {
-    /// When it was done last, and how long to wait from then.
-    last: Option<(Instant, Duration)>,
-}
-
-impl Mending {
-    fn is_due(self, now: Instant) -> bool {
-        self.last
-            .is_none_or(|(last, pause)| now.duration_since(last) >= pause)
-    }
-
-    /// It was done now; at least once in `longest` it may be done.
-    fn after(self, now: Instant, longest: Duration) -> Self {
-        let pause = match self.last {
-            Some((last, pause)) if now.duration_since(last) < 4 * pause => 2 * pause,
-            _ => TICK,
-        };
-        Self {
-            last: Some((now, pause.min(longest))),
-        }
-    }
 }
 
 struct Silent;

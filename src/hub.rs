@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use http::{StatusCode, header};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -17,6 +17,7 @@ use crate::announce::News;
 use crate::client::hurried;
 use crate::crank::Window;
 use crate::served::Target;
+use crate::store::Lock;
 
 mod address;
 mod books;
@@ -198,22 +199,11 @@ impl Hub {
     }
 
     /// Waits until no other hub works with this database: both would deliver.
-    async fn lock(&self) -> Result<std::fs::File> {
-        let path = self.state.join(LOCK);
-        let failed = || format!("cannot lock `{}`", path.display());
-        std::fs::create_dir_all(&self.state).with_context(failed)?;
-        let file = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(&path);
-        let file = file.with_context(failed)?;
+    async fn lock(&self) -> Result<Lock> {
         loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(std::fs::TryLockError::WouldBlock) => tokio::time::sleep(AGAIN).await,
-                Err(std::fs::TryLockError::Error(error)) => {
-                    return Err(error).with_context(failed);
-                }
+            match Lock::try_of(&self.state, LOCK)? {
+                Some(lock) => return Ok(lock),
+                None => tokio::time::sleep(AGAIN).await,
             }
         }
     }

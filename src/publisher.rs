@@ -226,13 +226,13 @@ impl<'a> Publisher<'a> {
             return Ok(None);
         }
         let disk = Disk::new(&config.feeds, &config.state(), &config.compress);
-        let pulled = bucket.pull(&disk, Some(&config.ledger))?;
+        let aside = bucket.pull(&disk, Some(&config.ledger))?;
         desk.is_behind = false;
         // nobody who publishes waits for keys that cannot be put: the next edition names them again
         if let Err(error) = self.settle(&bucket, &disk) {
             return Ok(Some(unsettled(&bucket, &error)));
         }
-        Ok(pulled.aside.map(|aside| {
+        Ok(aside.map(|aside| {
             let what = "says other things than the ledger in the bucket, which counts";
             let remedy = format!("what it was is kept as `{}`", aside.display());
             Problem::warning(config.ledger.display().to_string(), what).remedy(remedy)

@@ -6,28 +6,25 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use tokio::sync::oneshot;
 
-use super::delivery::Lane;
-use super::request::{Callback, Mode, Request};
+use super::request::Callback;
 use crate::client::hurried;
+
+mod requests;
+mod subscriptions;
+
+pub(super) use requests::{Asked, Full};
+pub(super) use subscriptions::{Candidate, Due};
 
 /// The file, in the state folder.
 const FILE: &str = "hub.sqlite";
 
 /// So many jobs are written together at most.
 const TOGETHER: usize = 1024;
-/// So many subscriptions there may be, with what is asked for and not verified.
-const MOST: u32 = 100_000;
-/// So many of one host.
-const MOST_OF_HOST: u32 = 1_000;
-/// So much may be asked for and not be verified.
-const MOST_ASKED: u32 = 20_000;
 /// After so long what nobody verified is forgotten, in seconds.
 const PATIENCE: i64 = 3600;
-/// After so long a version that cannot be delivered is given up, in seconds.
-const DAY: i64 = 24 * 3600;
 
 const SCHEMA: &str = "
 PRAGMA journal_mode = WAL;
@@ -77,49 +74,6 @@ const PARTS: [&str; 3] = ["", "-wal", "-shm"];
 
 /// Instants here are seconds since 1970.
 pub(super) type Seconds = i64;
-
-/// A subscription that something may have to be delivered to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Candidate {
-    pub(super) id: i64,
-    pub(super) topic: String,
-    pub(super) host: String,
-}
-
-/// A delivery that is to be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Due {
-    id: i64,
-    turn: i64,
-    pub(super) callback: Callback,
-    pub(super) secret: Option<String>,
-}
-
-/// A subscription as it was when a delivery began.
-pub(super) type Key = (i64, i64);
-
-impl Due {
-    pub(super) fn key(&self) -> Key {
-        (self.id, self.turn)
-    }
-}
-
-/// A request that is to be verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Asked {
-    pub(super) id: i64,
-    pub(super) tries: u32,
-    pub(super) request: Request,
-}
-
-/// Why no request is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Full {
-    /// This host has too many.
-    Host,
-    /// There are too many.
-    All,
-}
 
 /// What is to be found out, or to be changed; what is then to be done when it is durable, or is not.
 type Job = Box<dyn FnOnce(&Connection) -> After + Send>;
@@ -177,219 +131,6 @@ impl Books {
         let gone = "the database is closed";
         self.0.send(job).map_err(|_| anyhow!(gone))?;
         receiver.await.context(gone)?
-    }
-
-    /// Takes a request, in the place of an earlier one that was not verified.
-    pub(super) async fn file(&self, request: Request, now: Seconds) -> Result<Result<(), Full>> {
-        self.ask(move |connection| file(connection, &request, now))
-            .await
-    }
-
-    /// The hosts that have something to be asked, whether each was silent, and when it is due.
-    pub(super) async fn hosts(&self) -> Result<Vec<(String, bool, Seconds)>> {
-        self.ask(|connection| {
-            let sql = "SELECT host, min(tries) > 0, min(due) FROM request GROUP BY host";
-            let mut statement = connection.prepare_cached(sql)?;
-            let rows =
-                statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-            rows.collect()
-        })
-        .await
-    }
-
-    /// The request of this host that is to be verified next. One that an earlier version let in, and this one does not, is
-    /// dropped.
-    pub(super) async fn asked_of(&self, host: String, now: Seconds) -> Result<Option<Asked>> {
-        self.ask(move |connection| {
-            loop {
-                let sql = "SELECT id, mode, topic, callback, secret, lease, tries
-                           FROM request WHERE host = ?1 AND due <= ?2 ORDER BY due, id LIMIT 1";
-                let mut statement = connection.prepare_cached(sql)?;
-                let found = statement.query_row(params![host, now], |row| {
-                    Ok((row.get::<_, i64>(0)?, asked(row)?))
-                });
-                match found.optional()? {
-                    Some((id, None)) => {
-                        connection.execute("DELETE FROM request WHERE id = ?1", [id])?;
-                    }
-                    found => return Ok(found.and_then(|(_, asked)| asked)),
-                }
-            }
-        })
-        .await
-    }
-
-    /// When this host is to be asked next, and whether it was silent.
-    pub(super) async fn next_of(&self, host: String) -> Result<Option<(bool, Seconds)>> {
-        self.ask(move |connection| {
-            let sql = "SELECT tries > 0, due FROM request WHERE host = ?1 ORDER BY due LIMIT 1";
-            let mut statement = connection.prepare_cached(sql)?;
-            let next = statement.query_row([host], |row| Ok((row.get(0)?, row.get(1)?)));
-            next.optional()
-        })
-        .await
-    }
-
-    /// What was asked for was meant: a subscription begins, goes on with another lease and secret, or ends. What is current
-    /// is delivered right then.
-    pub(super) async fn settle(&self, asked: Asked, now: Seconds) -> Result<()> {
-        self.ask(move |connection| settle(connection, &asked, now))
-            .await
-    }
-
-    /// What was asked for was not meant, or comes to nothing.
-    pub(super) async fn drop(&self, id: i64) -> Result<()> {
-        self.ask(move |connection| {
-            connection
-                .prepare_cached("DELETE FROM request WHERE id = ?1")?
-                .execute([id])
-                .map(drop)
-        })
-        .await
-    }
-
-    /// The callback did not say what it meant: it is asked again at `due`.
-    pub(super) async fn postpone(&self, id: i64, due: Seconds) -> Result<()> {
-        self.ask(move |connection| {
-            let sql = "UPDATE request SET tries = tries + 1, due = ?2 WHERE id = ?1";
-            connection.prepare_cached(sql)?.execute([id, due]).map(drop)
-        })
-        .await
-    }
-
-    /// Those subscriptions to a topic on a lane, at most `most` with ids above `after`, that do not have the version `tag`,
-    /// and that have not failed to take it.
-    pub(super) async fn behind(
-        &self,
-        topic: String,
-        tag: String,
-        lane: Lane,
-        after: i64,
-        now: Seconds,
-        most: u32,
-    ) -> Result<Vec<Candidate>> {
-        self.ask(move |connection| {
-            let sql = "SELECT id, topic, host FROM subscription
-                       WHERE topic = ?1 AND slow = ?2 AND id > ?3 AND expires > ?4
-                         AND delivered <> ?5 AND failing <> ?5 ORDER BY id LIMIT ?6";
-            let mut statement = connection.prepare_cached(sql)?;
-            let parameters = params![topic, lane as i64, after, now, tag, most];
-            statement.query_map(parameters, candidate)?.collect()
-        })
-        .await
-    }
-
-    /// Those subscriptions on a lane that are due by now, in their order, behind the instant and the id `after`: they are new,
-    /// or did not take what they were sent.
-    pub(super) async fn due(
-        &self,
-        lane: Lane,
-        after: (Seconds, i64),
-        now: Seconds,
-        most: u32,
-    ) -> Result<Vec<(Seconds, Candidate)>> {
-        self.ask(move |connection| {
-            let sql = "SELECT id, topic, host, due FROM subscription
-                       WHERE slow = ?1 AND due IS NOT NULL AND due <= ?2 AND expires > ?2
-                         AND (due, id) > (?3, ?4) ORDER BY due, id LIMIT ?5";
-            let mut statement = connection.prepare_cached(sql)?;
-            let parameters = params![lane as i64, now, after.0, after.1, most];
-            let rows = statement.query_map(parameters, |row| Ok((row.get(3)?, candidate(row)?)));
-            rows?.collect()
-        })
-        .await
-    }
-
-    /// When the next delivery on a lane is due.
-    pub(super) async fn next_due(&self, lane: Lane, now: Seconds) -> Result<Option<Seconds>> {
-        self.ask(move |connection| {
-            let sql = "SELECT due FROM subscription
-                       WHERE slow = ?1 AND due IS NOT NULL AND expires > ?2 ORDER BY due LIMIT 1";
-            let next = connection.query_row(sql, params![lane as i64, now], |row| row.get(0));
-            next.optional()
-        })
-        .await
-    }
-
-    /// What is needed to deliver the version `tag`, if the subscription is still there and does not have it. Until `until` it
-    /// is not due again, whatever becomes of us.
-    pub(super) async fn take(
-        &self,
-        id: i64,
-        tag: String,
-        now: Seconds,
-        until: Seconds,
-    ) -> Result<Option<Due>> {
-        self.ask(move |connection| {
-            let sql = "SELECT id, turn, callback, secret FROM subscription
-                       WHERE id = ?1 AND expires > ?2 AND delivered <> ?3";
-            let mut statement = connection.prepare_cached(sql)?;
-            let found = statement.query_row(params![id, now, tag], due).optional()?;
-            let until = found.as_ref().and(Some(until));
-            let sql = "UPDATE subscription SET due = ?2 WHERE id = ?1 AND due IS NOT ?2";
-            connection
-                .prepare_cached(sql)?
-                .execute(params![id, until])?;
-            Ok(found.flatten())
-        })
-        .await
-    }
-
-    /// This version was taken; on which lane the next one is delivered.
-    pub(super) async fn delivered(&self, key: Key, tag: String, lane: Lane) -> Result<()> {
-        self.ask(move |connection| {
-            let sql = "UPDATE subscription
-                       SET delivered = ?3, failing = '', tries = 0, since = 0, due = NULL, slow = ?4
-                       WHERE id = ?1 AND turn = ?2";
-            let parameters = params![key.0, key.1, tag, lane as i64];
-            connection
-                .prepare_cached(sql)?
-                .execute(parameters)
-                .map(drop)
-        })
-        .await
-    }
-
-    /// This version was not taken: it is tried again after what `wait` says of so many failures, for a day.
-    pub(super) async fn failed(
-        &self,
-        key: Key,
-        tag: String,
-        now: Seconds,
-        wait: fn(u32) -> Duration,
-    ) -> Result<()> {
-        self.ask(move |connection| {
-            let sql = "SELECT tries, since FROM subscription WHERE id = ?1 AND failing = ?2";
-            let before = connection.query_row(sql, params![key.0, tag], |row| {
-                Ok((row.get::<_, u32>(0)?, row.get::<_, Seconds>(1)?))
-            });
-            let (tries, since) = before.optional()?.unwrap_or((0, now));
-            let tries = tries + 1;
-            // given up until there is a newer one
-            let due = (now - since < DAY).then(|| now + seconds(wait(tries)));
-            let sql = "UPDATE subscription
-                       SET failing = ?3, tries = ?4, since = ?5, due = ?6, slow = 1
-                       WHERE id = ?1 AND turn = ?2";
-            let parameters = params![key.0, key.1, tag, tries, since, due];
-            connection
-                .prepare_cached(sql)?
-                .execute(parameters)
-                .map(drop)
-        })
-        .await
-    }
-
-    /// A subscription has ended.
-    pub(super) async fn end(&self, key: Key) -> Result<()> {
-        self.ask(move |connection| {
-            let sql = "DELETE FROM subscription WHERE id = ?1 AND turn = ?2";
-            let parameters = params![key.0, key.1];
-            connection
-                .prepare_cached(sql)?
-                .execute(parameters)
-                .map(drop)
-        })
-        .await
     }
 
     /// All topics that somebody is subscribed to, or wants to be.
@@ -502,125 +243,4 @@ fn work(mut connection: Connection, jobs: &Receiver<Job>) {
             after(written.as_ref().copied());
         }
     }
-}
-
-fn file(
-    connection: &Connection,
-    request: &Request,
-    now: Seconds,
-) -> rusqlite::Result<Result<(), Full>> {
-    let count = |sql: &str, of: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<u32> {
-        connection
-            .prepare_cached(sql)?
-            .query_row(of, |row| row.get(0))
-    };
-    let (topic, host) = (&request.topic, request.callback.host());
-    let callback = request.callback.as_str();
-    // who renews, or ends, what he has takes no more room
-    let known = "SELECT (SELECT count(*) FROM subscription WHERE topic = ?1 AND callback = ?2)
-                      + (SELECT count(*) FROM request WHERE topic = ?1 AND callback = ?2)";
-    if count(known, &[topic, &callback])? == 0 {
-        let of_host = "SELECT (SELECT count(*) FROM subscription WHERE host = ?1)
-                            + (SELECT count(*) FROM request WHERE host = ?1)";
-        if count(of_host, &[&host])? >= MOST_OF_HOST {
-            return Ok(Err(Full::Host));
-        }
-        let asked = count("SELECT count(*) FROM request", &[])?;
-        if asked >= MOST_ASKED || asked + count("SELECT count(*) FROM subscription", &[])? >= MOST {
-            return Ok(Err(Full::All));
-        }
-    }
-    // with an id of its own: what comes of an earlier one that is just being verified must not be noted of this one
-    let sql =
-        "INSERT OR REPLACE INTO request (mode, topic, callback, host, secret, lease, asked, due)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)";
-    connection.prepare_cached(sql)?.execute(params![
-        request.mode.name(),
-        topic,
-        callback,
-        host,
-        request.secret,
-        seconds(request.lease),
-        now
-    ])?;
-    Ok(Ok(()))
-}
-
-fn settle(connection: &Connection, asked: &Asked, now: Seconds) -> rusqlite::Result<()> {
-    let Request {
-        mode,
-        topic,
-        callback,
-        lease,
-        secret,
-    } = &asked.request;
-    // another request may have taken its place: that one counts
-    let sql = "DELETE FROM request WHERE id = ?1";
-    if connection.prepare_cached(sql)?.execute([asked.id])? == 0 {
-        return Ok(());
-    }
-    match mode {
-        Mode::Subscribe => {
-            let sql = "INSERT INTO subscription (topic, callback, host, secret, expires, due)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                       ON CONFLICT (topic, callback) DO UPDATE
-                       SET secret = ?4, expires = ?5, delivered = '', failing = '', tries = 0, since = 0, due = ?6,
-                           turn = turn + 1";
-            connection.prepare_cached(sql)?.execute(params![
-                topic,
-                callback.as_str(),
-                callback.host(),
-                secret,
-                now.saturating_add(seconds(hurried(*lease))),
-                now
-            ])?;
-        }
-        Mode::Unsubscribe => {
-            let sql = "DELETE FROM subscription WHERE topic = ?1 AND callback = ?2";
-            connection
-                .prepare_cached(sql)?
-                .execute(params![topic, callback.as_str()])?;
-        }
-    }
-    Ok(())
-}
-
-/// `None` for what an earlier version let in and this one does not.
-fn asked(row: &Row<'_>) -> rusqlite::Result<Option<Asked>> {
-    let (mode, callback): (String, String) = (row.get(1)?, row.get(3)?);
-    let (Some(mode), Ok(callback)) = (Mode::of(&mode), Callback::parse(&callback)) else {
-        return Ok(None);
-    };
-    Ok(Some(Asked {
-        id: row.get(0)?,
-        tries: row.get(6)?,
-        request: Request {
-            mode,
-            topic: row.get(2)?,
-            callback,
-            lease: Duration::from_secs(row.get::<_, u32>(5)?.into()),
-            secret: row.get(4)?,
-        },
-    }))
-}
-
-fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
-    Ok(Candidate {
-        id: row.get(0)?,
-        topic: row.get(1)?,
-        host: row.get(2)?,
-    })
-}
-
-fn due(row: &Row<'_>) -> rusqlite::Result<Option<Due>> {
-    let callback: String = row.get(2)?;
-    let Ok(callback) = Callback::parse(&callback) else {
-        return Ok(None);
-    };
-    Ok(Some(Due {
-        id: row.get(0)?,
-        turn: row.get(1)?,
-        callback,
-        secret: row.get(3)?,
-    }))
 }

@@ -32,8 +32,24 @@ impl Lock {
     /// # Errors
     /// [`LockError::Held`] if another run holds it for longer.
     pub fn acquire(state: &Path, wait: Duration) -> Result<Self, LockError> {
+        Self::of(state, "lock", wait)
+    }
+
+    /// Takes the lock called `name` in the state folder, if nobody has it.
+    ///
+    /// # Errors
+    /// If the world fails.
+    pub fn try_of(state: &Path, name: &str) -> anyhow::Result<Option<Self>> {
+        match Self::of(state, name, Duration::ZERO) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(LockError::Held) => Ok(None),
+            Err(LockError::World(error)) => Err(error),
+        }
+    }
+
+    fn of(state: &Path, name: &str, wait: Duration) -> Result<Self, LockError> {
         fs::create_dir_all(state).with_context(|| format!("cannot make `{}`", state.display()))?;
-        let path = state.join("lock");
+        let path = state.join(name);
         let failed = || format!("cannot open `{}`", path.display());
         let file = File::options()
             .create(true)
