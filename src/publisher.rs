@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 
-use crate::bucket::{Bucket, Lost};
+use crate::bucket::Lost;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::edition::{Edition, Manifest};
@@ -18,6 +18,7 @@ use crate::store::{Disk, Lock, LockError, Ready};
 
 mod announce;
 mod books;
+mod bucket;
 mod desk;
 mod fragments;
 mod gate;
@@ -129,13 +130,6 @@ impl Turn {
     }
 }
 
-/// Keys that could not be put.
-fn unsettled(bucket: &Bucket, error: &anyhow::Error) -> Problem {
-    let what = format!("is published, but not all of its public keys are: {error:#}");
-    let remedy = "replicas serve it; the keys are put by the next run";
-    Problem::warning(bucket.url(), what).remedy(remedy)
-}
-
 /// So often another publisher may be quicker before a turn is put off.
 const RACES: u32 = 20;
 
@@ -196,75 +190,6 @@ impl<'a> Publisher<'a> {
         Err(Halt::World(anyhow::anyhow!(
             "other publishers were quicker {RACES} times; tried again later"
         )))
-    }
-
-    /// Looks at what others published to the bucket, as a turn does that comes upon it.
-    ///
-    /// # Errors
-    /// If the store does not answer, or another run is at work.
-    pub fn catch_up_now(&self, desk: &mut Desk) -> Result<Option<Problem>, Halt> {
-        let lock = Lock::acquire(&self.config.state(), Duration::ZERO);
-        let _lock = lock.map_err(|error| match error {
-            LockError::Held => Halt::Locked,
-            LockError::World(error) => Halt::World(error),
-        })?;
-        desk.is_behind = true;
-        self.catch_up(desk)
-    }
-
-    /// Looks at what others published to the bucket, and does what they left to be done. What the author should know is
-    /// given.
-    ///
-    /// # Errors
-    /// If the store does not answer.
-    fn catch_up(&self, desk: &mut Desk) -> Result<Option<Problem>, Halt> {
-        let config = self.config;
-        let Some(bucket) = desk.bucket(config)? else {
-            return Ok(None);
-        };
-        if desk.stays && !desk.is_behind {
-            return Ok(None);
-        }
-        let disk = Disk::new(&config.feeds, &config.state(), &config.compress);
-        let aside = bucket.pull(&disk, Some(&config.ledger))?;
-        desk.is_behind = false;
-        // nobody who publishes waits for keys that cannot be put: the next edition names them again
-        if let Err(error) = self.settle(&bucket, &disk) {
-            return Ok(Some(unsettled(&bucket, &error)));
-        }
-        Ok(aside.map(|aside| {
-            let what = "says other things than the ledger in the bucket, which counts";
-            let remedy = format!("what it was is kept as `{}`", aside.display());
-            Problem::warning(config.ledger.display().to_string(), what).remedy(remedy)
-        }))
-    }
-
-    /// Sees to it that the public keys in the bucket are what the newest edition says.
-    fn settle(&self, bucket: &Bucket, disk: &Disk) -> anyhow::Result<()> {
-        let config = self.config;
-        for _ in 0..RACES {
-            let Some(manifest) = disk.manifest(&mut Vec::new())? else {
-                return Ok(());
-            };
-            if bucket.settle(disk, &manifest, config.serve.fresh.as_secs())? {
-                return Ok(());
-            }
-            bucket.pull(disk, Some(&config.ledger))?;
-        }
-        anyhow::bail!("other publishers were quicker {RACES} times")
-    }
-
-    /// What is left to be done when a turn is over: nobody waits for it but those who fetch from the bucket itself.
-    fn finish(&self, desk: &mut Desk, order: &Order) -> Option<Problem> {
-        let config = self.config;
-        let bucket = desk.open_bucket().filter(|_| !order.dry_run)?;
-        let disk = Disk::new(&config.feeds, &config.state(), &config.compress);
-        let finished = self.settle(&bucket, &disk).and_then(|()| {
-            let manifest = disk.manifest(&mut Vec::new())?;
-            manifest.map_or(Ok(()), |manifest| bucket.tidy(&manifest, order.now))
-        });
-        let error = finished.err()?;
-        Some(unsettled(&bucket, &error))
     }
 
     fn turn_alone(

@@ -93,10 +93,10 @@ impl Crank {
     pub(super) fn catch_up(&mut self) {
         let publisher = Publisher::new(&self.config, &super::Silent);
         match publisher.catch_up_now(&mut self.desk) {
-            Ok(problem) => {
-                if let Some(problem) = problem {
-                    self.herald.problem(&problem);
-                }
+            Ok(problems) => {
+                problems
+                    .iter()
+                    .for_each(|problem| self.herald.problem(problem));
             }
             // whoever is at it will be done soon, and of an outage the next look tells
             Err(Halt::Locked | Halt::World(_)) => {}
