@@ -481,3 +481,18 @@ proptest! {
         assert_safe(&once);
     }
 }
+
+proptest! {
+    // each takes some milliseconds
+    #![proptest_config(Cases { cases: 500, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(20_261_126), ..Cases::default() })]
+
+    #[test]
+    fn cleaning_twice_is_cleaning_once_however_deep(
+        around in prop::sample::select(vec!["<b>", "<div>", "<li><ul>", "<pre><u>"]),
+        deep in 505_usize..514,
+        html in pieces(),
+    ) {
+        let once = cleaned(&format!("{}{html}", around.repeat(deep / around.matches('<').count())));
+        prop_assert_eq!(cleaned(&once), once);
+    }
+}

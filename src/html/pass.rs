@@ -194,11 +194,17 @@ impl State {
                 "p" | "a" | "span" | "em" | "strong" | "b" | "i" | "summary"
             )
         });
-        let in_link = self.stack.iter().any(|open| open.shown == "a");
-        let (before, behind) = if inline { ("", "") } else { ("<p>", "</p>") };
+        let too_deep = self.stack.len() + 2 > DEPTH;
+        let no_link = too_deep || self.stack.iter().any(|open| open.shown == "a");
+        let (before, behind) = if inline || too_deep {
+            ("", "")
+        } else {
+            ("<p>", "</p>")
+        };
         self.table_check("p");
+        self.fresh_pre = false;
         self.out.push_str(before);
-        if in_link {
+        if no_link {
             escape(title, false, &mut self.out);
         } else {
             self.out.push_str("<a href=\"");
