@@ -173,14 +173,25 @@ impl Bucket {
 
     /// The bytes of documents, each with the hash that it is to have.
     fn fetch(&self, wanted: &[&Published]) -> Result<Vec<Bytes>> {
-        let keys = wanted.iter().map(|published| blob(&published.hash));
-        let fetched = self.remote.fetch(&keys.collect::<Vec<_>>())?;
-        for (published, bytes) in wanted.iter().zip(&fetched) {
-            if crate::edition::hash(bytes) != published.hash {
-                bail!("`{}` in `{}` is damaged", blob(&published.hash), self.url);
-            }
-        }
-        Ok(fetched)
+        let keys: Vec<String> = wanted.iter().map(|one| blob(&one.hash)).collect();
+        let fetched = self.remote.fetch(&keys)?;
+        let fetched = keys.iter().zip(wanted).zip(fetched);
+        fetched
+            .map(|((key, published), bytes)| {
+                let what = match bytes {
+                    Some(bytes) if crate::edition::hash(&bytes) == published.hash => {
+                        return Ok(bytes);
+                    }
+                    Some(_) => "damaged",
+                    None => "missing",
+                };
+                let url = &self.url;
+                bail!(
+                    "`{key}` in `{url}` is {what}: a machine that has published there puts it again when it builds, once a \
+                     day; if there is none, delete `{MANIFEST}` there, and all is published anew, with the ids that it has"
+                )
+            })
+            .collect()
     }
 
     /// Commits a publication: what `text` adds to the ledger, of which `whole` is all, and the documents that are ready. The
@@ -201,7 +212,11 @@ impl Bucket {
         let (text, whole) = ledger;
         let before = previous.and_then(|previous| previous.row.clone());
         let mut row = Row {
-            edition: position.edition + 1,
+            // a row whose manifest was lost is over: no key that was put for it is of a later edition than any of the new one
+            edition: match position.edition {
+                0 => u64::try_from(now.timestamp()).unwrap_or(0).max(1),
+                known => known + 1,
+            },
             first: position.first,
             unsettled: BTreeSet::new(),
             left: BTreeMap::new(),

@@ -705,6 +705,7 @@ fn a_new_bucket_gets_everything_though_another_one_has_it() {
     let site = machine(&one, seaweed::endpoint());
     site.article("a.md", "First", "the first text");
     build(&site);
+    let (edition, _) = manifest(&one);
     let settings = site.read("tidings.toml");
     site.put("tidings.toml", settings.replace(&one, &other));
     build(&site);
@@ -717,5 +718,29 @@ fn a_new_bucket_gets_everything_though_another_one_has_it() {
     site.article("a.md", "First", "another text");
     build(&site);
     is_whole(&one);
-    assert_eq!(manifest(&one).0, 2);
+    assert_eq!(manifest(&one).0, edition + 1);
+}
+
+#[test]
+fn a_bucket_may_be_one_for_feeds_alone() {
+    let mut site = machine("", seaweed::endpoint());
+    let settings = site.read("tidings.toml");
+    site.put(
+        "tidings.toml",
+        settings.replace("s3://feeds/", "s3://alone"),
+    );
+    site.article("a.md", "First", "the first text");
+    build(&site);
+    // by somebody who has to look at all that stands there
+    site.remove(".tidings");
+    site.article("b.md", "Second", "the second text");
+    build(&site);
+    site.remove("articles");
+    site.variables = seaweed::variables(seaweed::endpoint());
+    let server = Server::with(&site, &["--listen", "127.0.0.1:0", "--from", "s3://alone"]);
+    let feed = server.body("/rss.xml");
+    assert!(
+        feed.contains("the first text") && feed.contains("the second text"),
+        "{feed}"
+    );
 }

@@ -105,8 +105,12 @@ impl Bucket {
         }
         position.first = numbers[0];
         let keys: Vec<String> = numbers.into_iter().map(key).collect();
-        let segments = self.remote.fetch(&keys)?;
-        let whole: Vec<u8> = segments.concat();
+        let mut whole = Vec::new();
+        for (key, segment) in keys.iter().zip(self.remote.fetch(&keys)?) {
+            let segment =
+                segment.with_context(|| format!("`{key}` in `{}` was just there", self.url))?;
+            whole.extend_from_slice(&segment);
+        }
         // what all segments said once is nothing that the bucket does not know: a fold leaves out what is over
         let aside = if LedgerMark::of(&text, 0) == position.ledger {
             None
@@ -133,7 +137,9 @@ impl Bucket {
             return Ok(None);
         }
         let keys: Vec<String> = older.into_iter().map(key).collect();
-        let mut known = self.remote.fetch(&keys)?.concat();
+        // what is not there any longer is over
+        let older = self.remote.fetch(&keys)?.into_iter().flatten();
+        let mut known = older.collect::<Vec<_>>().concat();
         known.extend_from_slice(whole);
         if !says_more(&known) {
             return Ok(None);

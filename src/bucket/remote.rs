@@ -57,6 +57,8 @@ pub(super) struct Public {
 pub(super) struct Listed {
     pub(super) key: String,
     pub(super) modified: DateTime<Utc>,
+    /// In bytes.
+    pub(super) size: u64,
 }
 
 /// Without the feature there is none.
@@ -67,14 +69,16 @@ pub(super) enum Remote {}
 #[cfg(not(feature = "bucket"))]
 impl Remote {
     pub(super) fn open(_: &str) -> Result<Self> {
-        anyhow::bail!("this tidings was built without buckets; install it with `--features bucket`")
+        anyhow::bail!(
+            "this tidings was built without buckets; install it with `cargo install --path . --features bucket`"
+        )
     }
 
     pub(super) fn get(&self, _: &str, _: Option<&Version>) -> Result<Found> {
         match *self {}
     }
 
-    pub(super) fn fetch(&self, _: &[String]) -> Result<Vec<Bytes>> {
+    pub(super) fn fetch(&self, _: &[String]) -> Result<Vec<Option<Bytes>>> {
         match *self {}
     }
 

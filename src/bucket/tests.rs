@@ -212,7 +212,9 @@ fn what_no_manifest_names_goes_after_a_day_and_nothing_else() {
     // the objects are as old as this test; the present is what it is told
     #[allow(clippy::disallowed_methods, reason = "when the objects were put")]
     let now = DateTime::<Utc>::from(std::time::SystemTime::now());
-    one.bucket.tidy(&manifest, now + GRACE / 2).unwrap();
+    one.bucket
+        .tidy(&one.disk, &manifest, now + GRACE / 2)
+        .unwrap();
     assert_eq!(one.keys(BLOBS), blobs);
     // some blobs left the manifest a moment ago
     one.bucket.position().tidied = None;
@@ -220,7 +222,9 @@ fn what_no_manifest_names_goes_after_a_day_and_nothing_else() {
         row.left
             .retain(|hash, _| *hash == crate::edition::hash(b"68\n"));
     }
-    one.bucket.tidy(&manifest, now + GRACE * 2).unwrap();
+    one.bucket
+        .tidy(&one.disk, &manifest, now + GRACE * 2)
+        .unwrap();
     let mut kept: Vec<String> = [b"68\n", b"69\n"]
         .map(|text| format!("blobs/{}", crate::edition::hash(text)))
         .into();
@@ -354,4 +358,60 @@ fn keys_are_what_readers_ask_for() {
         let listed = remote.list(folder).unwrap();
         assert!(listed.iter().any(|one| one.key == key), "{key}: {listed:?}");
     }
+}
+
+#[test]
+fn what_somebody_deletes_or_cuts_short_is_put_again() {
+    let remote = remote();
+    let one = Machine::at(&remote);
+    one.pull();
+    let manifest = one.commit("first", "1\n", 0).unwrap();
+    assert!(one.settle(&manifest));
+    let blob = blob(&crate::edition::hash(b"first"));
+    let beside = "blobs-and-more/rss.xml".to_owned();
+    remote
+        .put(vec![(beside.clone(), Bytes::from_static(b"not ours"))])
+        .unwrap();
+    #[allow(clippy::disallowed_methods, reason = "when the objects were put")]
+    let now = DateTime::<Utc>::from(std::time::SystemTime::now()) + GRACE * 2;
+    for (harm, hour) in [("deleted", 0), ("cut short", 100)] {
+        for key in [&blob, &"rss.xml".to_owned()] {
+            match harm {
+                "deleted" => remote.delete(std::slice::from_ref(key)).unwrap(),
+                _ => { remote.put(vec![(key.clone(), Bytes::from_static(b"fir"))]) }.unwrap(),
+            }
+        }
+        let other = Machine::at(&remote);
+        let error = other.bucket.pull(&other.disk, None).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.contains("puts it again when it builds"), "{error}");
+        let now = now + TimeDelta::hours(hour);
+        one.bucket.tidy(&one.disk, &manifest, now).unwrap();
+        assert!(!one.bucket.is_settled());
+        assert!(one.settle(&manifest));
+        assert_eq!(one.public(), "first", "{harm}");
+        other.pull();
+        assert_eq!(other.disk.read("rss.xml").unwrap(), b"first", "{harm}");
+    }
+    assert_eq!(one.keys("blobs-and-more"), [beside]);
+}
+
+#[test]
+fn keys_of_a_row_whose_manifest_was_lost_give_way_to_the_new_one() {
+    let remote = remote();
+    let (one, other) = (Machine::at(&remote), Machine::at(&remote));
+    one.pull();
+    one.commit("first", "1\n", 0).unwrap();
+    let second = one.commit("second", "", 1).unwrap();
+    assert!(one.settle(&second));
+    remote.delete(&[MANIFEST.to_owned()]).unwrap();
+    other.pull();
+    assert_eq!(other.text(), b"1\n", "no id is lost");
+    let third = other.commit("third", "2\n", 2).unwrap();
+    assert!(other.settle(&third));
+    assert_eq!(other.public(), "third");
+    // who was there before is told
+    let error = one.bucket.pull(&one.disk, None).unwrap();
+    assert_eq!(error, None);
+    assert_eq!(one.disk.read("rss.xml").unwrap(), b"third");
 }

@@ -299,6 +299,9 @@ fn greet(config: &Config, from: &str, public: &[Listener], admin: &[Listener]) {
     for listener in admin {
         tracing::info!("metrics and /refresh on {}", listener.name);
     }
+    for hub in &config.site.hubs {
+        tracing::info!("what changes is pushed through {hub}");
+    }
 }
 
 fn absolute(path: &Path) -> String {

@@ -69,7 +69,12 @@ impl Publisher<'_> {
         let disk = Disk::new(&config.feeds, &config.state(), &config.compress);
         let finished = self.settle(&bucket, &disk).and_then(|()| {
             let manifest = disk.manifest(&mut Vec::new())?;
-            manifest.map_or(Ok(()), |manifest| bucket.tidy(&manifest, order.now))
+            let Some(manifest) = manifest else {
+                return Ok(());
+            };
+            bucket.tidy(&disk, &manifest, order.now)?;
+            // public keys that were found missing
+            self.settle(&bucket, &disk)
         });
         let error = finished.err()?;
         Some(unsettled(&bucket, &error))

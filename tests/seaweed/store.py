@@ -1,6 +1,6 @@
 """A real S3 store on this machine: SeaweedFS, one node or a cluster, on ports that are free.
 
-Usage: store.py WEED [--cluster]. Prints the endpoint, makes a bucket `feeds`, and goes when its standard input ends: whoever
+Usage: store.py WEED [--cluster]. Prints the endpoint, makes the buckets `feeds` and `alone`, and goes when its standard input ends: whoever
 started it need only die. Key and secret are `key` and `secret`.
 
        store.py dump ENDPOINT PREFIX, or get, delete ENDPOINT KEY: what stands in the bucket `feeds` of one that runs.
@@ -90,7 +90,8 @@ class Store:
             for name in self.commands:
                 self.start(name)
             self.wait()
-            self.until("a bucket", lambda: signed("PUT", f"{self.endpoint}/feeds").status == 200)
+            for bucket in ("feeds", "alone"):
+                self.until("a bucket", lambda: signed("PUT", f"{self.endpoint}/{bucket}").status == 200)
             # the first object takes longest: volumes are made for it
             self.until("an object", lambda: signed("PUT", f"{self.endpoint}/feeds/ready", b"x").status == 200)
         except BaseException:

@@ -86,14 +86,17 @@ impl Remote {
         }
     }
 
-    /// All of these, in their order.
-    pub(in crate::bucket) fn fetch(&self, keys: &[String]) -> Result<Vec<Bytes>> {
+    /// All of these, in their order; `None` for one that is not there.
+    pub(in crate::bucket) fn fetch(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>> {
         let store = Arc::clone(&self.store);
         self.each(keys, move |place| {
             let store = Arc::clone(&store);
             async move {
-                let got = store.get(&place).await?;
-                got.bytes().await
+                match store.get(&place).await {
+                    Ok(got) => got.bytes().await.map(Some),
+                    Err(Error::NotFound { .. }) => Ok(None),
+                    Err(error) => Err(error),
+                }
             }
         })
     }
@@ -194,6 +197,7 @@ impl Remote {
                 found.extend(key.map(|key| Listed {
                     key: key.join("/"),
                     modified: meta.last_modified,
+                    size: meta.size,
                 }));
             }
             Ok::<_, Error>(found)
