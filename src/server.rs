@@ -43,7 +43,7 @@ const FIELDS: usize = 64;
 /// Descriptors that are kept for other things than connections.
 const RESERVED: u64 = 64;
 /// The hub has at most so many connections to callbacks.
-const CALLBACKS: u64 = 1536;
+const CALLBACKS: u64 = 2048;
 
 /// What all connections share.
 pub struct House {

@@ -18,8 +18,13 @@ use crate::client::{Backoff, hurried};
 const PAGE: u32 = 256;
 /// So many deliveries of a lane have begun or wait for their host.
 const BEGUN: usize = 4096;
-/// So many are under way to one host.
+/// So many are under way to one host …
 const OF_HOST: usize = 32;
+/// … and so many more of the quick lane that are no longer prompt: many that are about to turn out slow must not keep
+/// their host from the others.
+const LINGERING: usize = 96;
+/// How long a delivery is prompt.
+const PROMPT: Duration = Duration::from_millis(250);
 /// A delivery that takes longer is no longer in the way of others.
 const QUICK: Duration = Duration::from_secs(1);
 /// How long a delivery that has begun is not tried again, if nobody hears what became of it.
@@ -45,7 +50,7 @@ pub(super) struct Deliveries {
     under_way: Mutex<HashSet<i64>>,
     /// The version of each topic that everybody is to have.
     wanted: Mutex<HashMap<String, String>>,
-    hosts: [Mutex<HashMap<String, Weak<Semaphore>>>; 2],
+    hosts: [Mutex<HashMap<String, Weak<Semaphore>>>; 3],
     pub(super) has_due: [Notify; 2],
     begun: [Arc<Semaphore>; 2],
     slots: [Arc<Semaphore>; 2],
@@ -67,14 +72,23 @@ impl Deliveries {
 
     /// The room that a host has.
     fn host(&self, host: &str, lane: Lane) -> Arc<Semaphore> {
-        let mut hosts = lock(&self.hosts[lane as usize]);
+        self.room(host, lane as usize, OF_HOST)
+    }
+
+    /// The room that a host has for what is no longer prompt.
+    fn lingering(&self, host: &str) -> Arc<Semaphore> {
+        self.room(host, 2, LINGERING)
+    }
+
+    fn room(&self, host: &str, which: usize, permits: usize) -> Arc<Semaphore> {
+        let mut hosts = lock(&self.hosts[which]);
         if let Some(room) = hosts.get(host).and_then(Weak::upgrade) {
             return room;
         }
         if hosts.len() >= BEGUN {
             hosts.retain(|_, room| room.strong_count() > 0);
         }
-        let room = Arc::new(Semaphore::new(OF_HOST));
+        let room = Arc::new(Semaphore::new(permits));
         hosts.insert(host.to_owned(), Arc::downgrade(&room));
         room
     }
@@ -202,7 +216,7 @@ impl Desk {
         let mut place = Place {
             lane,
             _slot: slot,
-            _of_host: of_host,
+            of_host,
         };
         // of a topic that is not there just now nothing is delivered until it is
         while let Some(version) = self.version(&candidate.topic) {
@@ -233,7 +247,16 @@ impl Desk {
             .deliver(version, &due.callback, secret, place.lane);
         tokio::pin!(sending);
         if place.lane == Lane::Quick {
-            if let Ok(outcome) = tokio::time::timeout(QUICK, &mut sending).await {
+            if let Ok(outcome) = tokio::time::timeout(PROMPT, &mut sending).await {
+                return outcome;
+            }
+            let lingering = self.deliveries.lingering(due.callback.host());
+            if let Ok(lingering) = lingering.try_acquire_owned() {
+                place.of_host = lingering;
+            }
+            if let Ok(outcome) =
+                tokio::time::timeout(QUICK.saturating_sub(PROMPT), &mut sending).await
+            {
                 return outcome;
             }
             // where there is no room aside it is tried again later, on the other lane: waiting here is at the cost of the quick
@@ -245,7 +268,7 @@ impl Desk {
             *place = Place {
                 lane: Lane::Slow,
                 _slot: slot,
-                _of_host: of_host,
+                of_host,
             };
         }
         sending.await
@@ -302,7 +325,7 @@ impl Desk {
 struct Place {
     lane: Lane,
     _slot: OwnedSemaphorePermit,
-    _of_host: OwnedSemaphorePermit,
+    of_host: OwnedSemaphorePermit,
 }
 
 /// A delivery; it is over when this goes, however it ended.

@@ -894,7 +894,7 @@ class Campaign:
 
     def summary(self, what):
         counts = ", ".join(f"{count} {name}" for name, count in sorted(self.counts.items()))
-        lines = [f"{what}, {self.chronicle.latest} editions ({len(self.chronicle.editions)} seen), "
+        lines = [f"{what}, {len(self.chronicle.editions)} editions seen, "
                  f"{len(self.chronicle.checked)} blobs, {now() - self.began:.0f} s: {counts}"]
         if self.converged:
             lines.append(f"  convergence of replicas: {self.convergence()}")
