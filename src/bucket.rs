@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -23,6 +24,7 @@ mod keys;
 mod ledger;
 mod position;
 mod remote;
+mod tidy;
 
 use position::Position;
 use remote::{Found, Remote};
@@ -214,7 +216,7 @@ impl Bucket {
         let mut row = Row {
             // a row whose manifest was lost is over: no key that was put for it is of a later edition than any of the new one
             edition: match position.edition {
-                0 => u64::try_from(now.timestamp()).unwrap_or(0).max(1),
+                0 => seconds(),
                 known => known + 1,
             },
             first: position.first,
@@ -312,6 +314,16 @@ impl Bucket {
     fn keys(&self) -> MutexGuard<'_, HashMap<String, (remote::Version, u64)>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The seconds since 1970, whatever time is published for: what a machine has put is to be older than what is put later.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "it is no time that anybody is shown"
+)]
+fn seconds() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| now.as_secs())
 }
 
 /// The key of the bytes with this hash.

@@ -247,9 +247,12 @@ impl Crank {
 
     /// Turns until it is told to stop.
     pub fn run(mut self, wakes: &Receiver<Wake>, waker: &Sender<Wake>, allow_shrink: bool) {
-        // what one edit takes is done, mostly, before another thread is awake: this one works with the others
+        // what one edit takes is done, mostly, before another thread is awake: this one works with the others. One core is
+        // left to requests: however courteous a thread is, who wakes up beside it waits for some milliseconds
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let _threads = rayon::ThreadPoolBuilder::new()
             .use_current_thread()
+            .num_threads((cores - 1).max(1))
             .thread_name(|_| "publisher".to_owned())
             // requests come first
             .start_handler(|_| encode::give_way())

@@ -116,6 +116,15 @@ fn what_goes_in_and_what_comes_out() {
             "<p>in text <embed src=x.pdf></p>",
             "<p>in text <a href=\"https://example.org/a/b/x.pdf\">https://example.org/a/b/x.pdf</a></p>",
         ),
+        // (a link that a heading has to itself goes, and so does this one)
+        (
+            "<h2>t <embed src=\"https://h.example/\" title=\"#\"></h2>",
+            "<h2>t <p></p></h2>",
+        ),
+        (
+            "<a href=\"https://h.example/\"><pre><embed src=\"https://h.example/\" title=\"\u{1}\n\nX\"></pre></a>",
+            "<a href=\"https://h.example/\"><pre>X</pre></a>",
+        ),
         ("<iframe srcdoc='<script>x</script>'></iframe>t", "t"),
         (
             "<img src=blank.gif data-src=real.png alt=x loading=lazy>",
@@ -358,6 +367,9 @@ fn pieces() -> impl Strategy<Value = String> {
         " src='data:image/png;base64,AA'",
         " width=1 height=1",
         " src=//h.example/p?a=1&b",
+        " src=//h.example title='#'",
+        " src=//h.example title='\u{1}\n\nX'",
+        " src=//h.example title='\u{1}'",
     ]);
     let words = prop::sample::select(vec![
         "t",

@@ -1,13 +1,10 @@
-//! The public keys, which anybody may fetch, and what goes from a bucket when nobody needs it any longer.
-
-use std::collections::{BTreeSet, HashMap};
+//! The public keys, which anybody may fetch.
 
 use anyhow::{Result, bail};
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 
 use super::remote::{Found, Public};
-use super::{BLOBS, Bucket, GRACE, MANIFEST, TOGETHER, blob, ledger};
+use super::{Bucket, MANIFEST, TOGETHER};
 use crate::edition::{Manifest, Published};
 use crate::served;
 use crate::store::Disk;
@@ -81,74 +78,14 @@ impl Bucket {
         position.save(&self.state)?;
         Ok(true)
     }
-
-    /// Looks through the bucket now and then: deletes what no recent manifest names, and puts again what the manifest names and
-    /// somebody else has deleted or cut short. Public keys that are missing are put by the next [`settle`](Self::settle).
-    ///
-    /// # Errors
-    /// If the store does not answer.
-    pub fn tidy(&self, disk: &Disk, manifest: &Manifest, now: DateTime<Utc>) -> Result<()> {
-        let mut position = self.position();
-        let Some(row) = &manifest.row else {
-            return Ok(());
-        };
-        let is_due = position.tidied.is_none_or(|tidied| now - tidied >= GRACE);
-        // it must be the manifest that stands there
-        if !is_due || self.remote.get(MANIFEST, position.manifest.as_ref())? != Found::Same {
-            return Ok(());
-        }
-        let listed = self.remote.list("")?;
-        let sizes: HashMap<&str, u64> = listed
-            .iter()
-            .map(|one| (one.key.as_str(), one.size))
-            .collect();
-        let is_whole = |key: &str, published: &Published| sizes.get(key) == Some(&published.size);
-        let mut lost = Vec::new();
-        for (route, published) in &manifest.documents {
-            let key = blob(&published.hash);
-            if !is_whole(&key, published) {
-                lost.push((key, mirrored(disk, route, published)?));
-            }
-            if !is_whole(route, published) {
-                self.keys().remove(route);
-                position.doubtful.insert(route.clone());
-            }
-        }
-        for some in lost.chunks(TOGETHER) {
-            self.remote.put(some.to_vec())?;
-        }
-        let documents = manifest.documents.values();
-        let mut named: BTreeSet<String> = documents.map(|one| blob(&one.hash)).collect();
-        named.extend(row.left.keys().map(|hash| blob(hash)));
-        let old = listed.iter().filter(|one| now - one.modified >= GRACE);
-        let old = old.map(|one| &one.key).filter(|key| {
-            let number = ledger::number(key);
-            match number {
-                Some(number) => number < row.first,
-                None => is_blob(key) && !named.contains(*key),
-            }
-        });
-        let old: Vec<String> = old.cloned().collect();
-        self.remote.delete(&old)?;
-        position.tidied = Some(now);
-        position.save(&self.state)
-    }
 }
 
 /// The bytes of a document as they are mirrored.
-fn mirrored(disk: &Disk, route: &str, published: &Published) -> Result<Bytes> {
+pub(super) fn mirrored(disk: &Disk, route: &str, published: &Published) -> Result<Bytes> {
     let bytes = disk.read(route)?;
     if crate::edition::hash(&bytes) != published.hash {
         disk.forget();
         bail!("`{route}` is not what was published; the next run fetches it");
     }
     Ok(bytes.into())
-}
-
-/// Whether it is the key of a blob, and not of a document that lies beside them.
-fn is_blob(key: &str) -> bool {
-    let hash = key
-        .strip_prefix(BLOBS)
-        .and_then(|key| key.strip_prefix('/'));
-    hash.is_some_and(|hash| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
 }

@@ -92,7 +92,7 @@ impl Bucket {
             return Ok(None);
         }
         let first = position.first.max(1);
-        let listed = self.remote.list(LEDGER)?;
+        let listed = self.remote.list(LEDGER, |_| true)?;
         let mut numbers: Vec<u64> = listed.iter().filter_map(|one| number(&one.key)).collect();
         numbers.sort_unstable();
         let older: Vec<u64> = numbers.extract_if(.., |number| *number < first).collect();

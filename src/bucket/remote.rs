@@ -98,7 +98,7 @@ impl Remote {
         match *self {}
     }
 
-    pub(super) fn list(&self, _: &str) -> Result<Vec<Listed>> {
+    pub(super) fn list(&self, _: &str, _: impl Fn(&str) -> bool) -> Result<Vec<Listed>> {
         match *self {}
     }
 

@@ -202,10 +202,12 @@ impl State {
             ("<p>", "</p>")
         };
         self.table_check("p");
-        self.fresh_pre = false;
+        // a heading that shows nothing but `#` in a link loses it
+        self.odd |= self.stack.iter().any(|open| is_heading(open.shown));
+        self.fresh_pre &= no_link && before.is_empty();
         self.out.push_str(before);
         if no_link {
-            escape(title, false, &mut self.out);
+            self.text(title);
         } else {
             self.out.push_str("<a href=\"");
             escape(&url, true, &mut self.out);

@@ -67,16 +67,22 @@ impl Publisher<'_> {
         let config = self.config;
         let bucket = desk.open_bucket().filter(|_| !order.dry_run)?;
         let disk = Disk::new(&config.feeds, &config.state(), &config.compress);
-        let finished = self.settle(&bucket, &disk).and_then(|()| {
-            let manifest = disk.manifest(&mut Vec::new())?;
-            let Some(manifest) = manifest else {
-                return Ok(());
-            };
-            bucket.tidy(&disk, &manifest, order.now)?;
-            // public keys that were found missing
-            self.settle(&bucket, &disk)
-        });
-        let error = finished.err()?;
+        let finished = self
+            .settle(&bucket, &disk)
+            .and_then(|()| disk.manifest(&mut Vec::new()));
+        let manifest = match finished {
+            Ok(manifest) => manifest?,
+            Err(error) => return Some(unsettled(&bucket, &error)),
+        };
+        if let Err(error) = bucket.tidy(&disk, &manifest, order.now) {
+            let what = format!(
+                "could not be looked through for what is missing, or not needed: {error:#}"
+            );
+            let remedy = "all is published; the next run tries again";
+            return Some(Problem::warning(bucket.url(), what).remedy(remedy));
+        }
+        // public keys that were found missing
+        let error = self.settle(&bucket, &disk).err()?;
         Some(unsettled(&bucket, &error))
     }
 }

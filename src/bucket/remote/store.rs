@@ -180,8 +180,12 @@ impl Remote {
         })
     }
 
-    /// Every object beneath a folder.
-    pub(in crate::bucket) fn list(&self, folder: &str) -> Result<Vec<Listed>> {
+    /// Every object beneath a folder whose key `is_wanted`.
+    pub(in crate::bucket) fn list(
+        &self,
+        folder: &str,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Listed>> {
         let place = self.place(folder);
         let listed = async {
             let mut found = Vec::new();
@@ -194,8 +198,9 @@ impl Remote {
                 let key = meta.location.prefix_match(&self.prefix);
                 let key: Option<Vec<String>> =
                     key.map(|parts| parts.map(|part| part.as_ref().to_owned()).collect());
-                found.extend(key.map(|key| Listed {
-                    key: key.join("/"),
+                let key = key.map(|key| key.join("/"));
+                found.extend(key.filter(|key| is_wanted(key)).map(|key| Listed {
+                    key,
                     modified: meta.last_modified,
                     size: meta.size,
                 }));
