@@ -323,7 +323,7 @@ impl Bucket {
 )]
 fn seconds() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |now| now.as_secs())
+    now.map_or(1, |now| now.as_secs().max(1))
 }
 
 /// The key of the bytes with this hash.
