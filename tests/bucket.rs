@@ -596,6 +596,15 @@ fn a_bucket_without_anything_or_without_access_is_told_with_a_remedy() {
     let run = site.build(&[]);
     assert_eq!(run.code, 5);
     assert!(!run.stderr.contains("not the right one"), "{run:?}");
+    for (name, value) in &mut site.variables {
+        if name == "AWS_ENDPOINT_URL" {
+            *value = value.replace("://", "://somebody:unspeakable@");
+        }
+    }
+    let run = site.build(&[]);
+    assert_eq!(run.code, 5);
+    assert!(run.stderr.contains("has a user name in it"), "{run:?}");
+    assert!(!run.stderr.contains("unspeakable"), "{run:?}");
     for (feeds, said) in [
         ("s3://", "names no bucket"),
         ("s3:///x", "names no bucket"),

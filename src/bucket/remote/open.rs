@@ -55,11 +55,17 @@ pub(super) fn open(text: &str) -> Result<(Arc<dyn ObjectStore>, Path)> {
                 }
             }
             let endpoints = [AmazonS3ConfigKey::Endpoint, AmazonS3ConfigKey::S3Endpoint];
+            let endpoints = endpoints.map(|key| builder.get_config_value(&key));
+            let endpoints: Vec<String> = endpoints.into_iter().flatten().collect();
+            if endpoints.iter().any(|endpoint| has_user(endpoint)) {
+                // it would stand in every error
+                bail!(
+                    "the endpoint for `{text}` has a user name in it; credentials come from the environment, or from the \
+                     files of the AWS tools"
+                );
+            }
             // who names an endpoint without TLS means it
-            let is_plain = endpoints.iter().any(|key| {
-                let endpoint = builder.get_config_value(key);
-                endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"))
-            });
+            let is_plain = endpoints.iter().any(|one| one.starts_with("http://"));
             let store = builder
                 .with_url(bucket)
                 .with_conditional_put(S3ConditionalPut::ETagMatch)
@@ -87,6 +93,10 @@ pub(super) fn open(text: &str) -> Result<(Arc<dyn ObjectStore>, Path)> {
         other => bail!("`{other}://` is no store that is known; use `s3://`, `gs://` or `az://`"),
     };
     Ok((store, prefix))
+}
+
+fn has_user(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| !url.username().is_empty() || url.password().is_some())
 }
 
 /// What the files of the AWS tools say for the profile that is chosen: the crate reads the environment alone.
