@@ -177,7 +177,8 @@ pub async fn run(
             None
         } else {
             teller.round(&current).await.unwrap_or_else(|error| {
-                teller.complain("the state folder", &format!("{error:#}"));
+                let why = format!("what the hubs were told cannot be kept: {error:#}");
+                teller.complain("", why);
                 Some(AGAIN)
             })
         };
@@ -206,6 +207,7 @@ struct Teller {
     held: Option<Lock>,
     /// What the hubs know; what is on disk may be older.
     told: Option<Told>,
+    /// What was said, by hub; of what is kept without one.
     complaints: BTreeMap<String, String>,
 }
 
@@ -228,8 +230,17 @@ impl Teller {
         for (ping, outcome) in send(&self.client, told.outstanding(news, now)).await {
             told.note(&ping, &outcome, (self.clock)().into());
             match outcome {
-                Outcome::Failed(why) => self.complain(&format!("the hub {}", ping.hub), &why),
-                Outcome::Taken => self.praise(&format!("the hub {}", ping.hub)),
+                Outcome::Failed(why) => {
+                    let hub = &ping.hub;
+                    let why = format!(
+                        "the hub {hub} was not told what is new: {why}; it is tried again for a day"
+                    );
+                    self.complain(hub, why);
+                }
+                Outcome::Taken => {
+                    let hub = &ping.hub;
+                    self.praise(hub, &format!("the hub {hub} takes what it is told again"));
+                }
             }
         }
         let next = told.next(news);
@@ -245,21 +256,23 @@ impl Teller {
         // what could not be kept is known here all the same, and is not told again
         self.told = Some(told);
         saved?;
-        self.praise("the state folder");
+        self.praise("", "what the hubs were told is kept again");
         let until = |next: DateTime<Utc>| next - DateTime::<Utc>::from((self.clock)());
         Ok(next.map(|next| until(next).to_std().unwrap_or_default()))
     }
 
-    fn complain(&mut self, about: &str, why: &str) {
-        let before = self.complaints.insert(about.to_owned(), why.to_owned());
-        if before.as_deref() != Some(why) {
-            tracing::warn!("{about} was not told what is new: {why}; it is tried again for a day");
+    /// Says once what is wrong with a hub, or with what is kept.
+    fn complain(&mut self, about: &str, why: String) {
+        if self.complaints.get(about) != Some(&why) {
+            tracing::warn!("{why}");
+            self.complaints.insert(about.to_owned(), why);
         }
     }
 
-    fn praise(&mut self, about: &str) {
+    /// Says that it is over, if anything was said.
+    fn praise(&mut self, about: &str, what: &str) {
         if self.complaints.remove(about).is_some() {
-            tracing::info!("{about} takes what it is told again");
+            tracing::info!("{what}");
         }
     }
 }

@@ -73,8 +73,8 @@ impl Bucket {
                 }
             }
         }
-        // who was overtaken may have deleted what is needed again: the next turn sees to that
-        if is_newest()? {
+        // who was overtaken may have deleted what is needed again: the next turn sees to that, and to what could not be healed
+        if healed.is_ok() && is_newest()? {
             position.tidied = Some(now);
         }
         position.save(&self.state)?;
