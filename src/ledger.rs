@@ -286,6 +286,8 @@ mod tests {
     use chrono::{DateTime, Utc};
     use proptest::prelude::*;
 
+    use crate::extent::cases;
+
     use super::{Index, Ledger, Minted, Record, line};
 
     /// A line of a ledger in which ids and paths meet again and again.
@@ -320,7 +322,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(5_000))]
+        #![proptest_config(cases(500, 5_000))]
 
         #[test]
         fn what_is_known_of_the_beginning_of_a_ledger_changes_nothing(

@@ -59,3 +59,9 @@ pub mod server;
 pub mod publisher;
 pub mod crank;
 pub mod cli;
+
+/// How many cases property tests run: the one file that they and the tests of `tests` share.
+#[cfg(test)]
+#[path = "../tests/common/extent.rs"]
+#[allow(unreachable_pub, reason = "it is public for the tests of `tests`")]
+mod extent;

@@ -1,19 +1,11 @@
 //! Hubs elsewhere are told what is new: once of each change, whatever dies or is down meanwhile.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr,
-    reason = "a test may fail"
-)]
-
-mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::listener::{Answer, Asked, Listener};
-use common::server::{Server, until};
-use common::{Run, Site};
+use crate::common::listener::{Answer, Asked, Listener};
+use crate::common::server::{Server, until};
+use crate::common::{Run, Site};
 
 fn site(hubs: &[String]) -> Site {
     let site = Site::bare();

@@ -1,19 +1,10 @@
 //! `tidings build` as people and cron meet it: what it says, how it ends, what it keeps.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "a test may fail, speak, and ask the clock"
-)]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs;
 
-use common::Site;
+use crate::common::Site;
 
 fn json(text: &str) -> serde_json::Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -600,7 +591,7 @@ fn more_documents_are_published_than_a_process_may_open_files() {
     // 273 feeds with five files beside each; a machine with one core has one thread
     for threads in ["2", "1"] {
         let _ = std::fs::remove_dir_all(site.path("feeds"));
-        let run = std::process::Command::new("bash")
+        let run = std::process::Command::new("sh")
             .args(["-c", "ulimit -n 128; exec timeout 60 \"$0\" build"])
             .arg(env!("CARGO_BIN_EXE_tidings"))
             .env("RAYON_NUM_THREADS", threads)

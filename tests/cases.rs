@@ -1,34 +1,17 @@
 //! Each folder of `tests/cases` is a small copy of the house and makes one promise: `articles/`, `tidings.toml` and
 //! `ledger.jsonl` in; `feeds/`, `ledger.after.jsonl` and `said.txt` (what is printed, and the exit code) out.
 //!
-//! `UPDATE_CASES=1 cargo test --test cases` takes over what comes out; read the difference before you commit it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "a test may fail, speak, and ask the clock"
-)]
+//! `UPDATE_CASES=1 cargo test --test all cases::` takes over what comes out; read the difference before you commit it.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::common::copy;
+
 /// 2026-11-01 00:00 UTC; a case that needs another time has it in `now.txt`.
 const NOW: &str = "1793491200";
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
 
 /// Every file below `root`, without what is made anew from the documents.
 fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {

@@ -1,20 +1,12 @@
 //! kill -9 at random moments, and at each system call that changes something: no document is ever torn, no id changes,
 //! and the next run mends everything.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "a test may fail, speak, and ask the clock"
-)]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
 
-use common::Site;
+use crate::common::Site;
+use crate::common::tool::is_installed;
 use tidings::check::{Place, check, read};
 use tidings::edition::Kind;
 
@@ -159,9 +151,7 @@ fn a_build_that_is_killed_at_any_moment_tears_nothing() {
 
 #[test]
 fn a_build_that_is_killed_at_each_changing_system_call_tears_nothing() {
-    if Command::new("strace").arg("-V").output().is_err() {
-        assert!(std::env::var_os("CI").is_none(), "strace is missing");
-        println!("skipped: strace is missing");
+    if !is_installed("strace") {
         return;
     }
     let mut site = site();

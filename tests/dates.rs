@@ -1,11 +1,4 @@
 //! Every form in which a date may be written, and those that are refused.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "a test may fail, speak, and ask the clock"
-)]
 
 use chrono::SecondsFormat;
 use chrono_tz::Tz;

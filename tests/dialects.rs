@@ -1,14 +1,6 @@
 //! What articles written for each generator say, as feeds have it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::disallowed_methods,
-    reason = "a test may fail, and ask the clock"
-)]
 
-mod common;
-
-use common::Site;
+use crate::common::Site;
 use serde_json::Value;
 
 fn built(files: &[(&str, &[u8])], settings: &str) -> (Vec<Value>, String) {

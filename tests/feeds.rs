@@ -1,16 +1,7 @@
 //! Which feeds there are: of terms, by filters; what becomes of them when articles and settings go.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr,
-    clippy::disallowed_methods,
-    reason = "a test may fail, speak, and ask the clock"
-)]
 
-mod common;
-
-use common::Site;
-use common::server::{Server, until};
+use crate::common::Site;
+use crate::common::server::{Server, until};
 
 fn site(settings: &str) -> Site {
     let site = Site::bare();

@@ -1,17 +1,12 @@
 //! The gate, rule by rule: each folder of `tests/gate` bears the name of a rule (and a number, where there are several
 //! ways to break it) and holds a bad document, refused by that rule, and its nearest good neighbour.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "a test may fail, speak, and ask the clock"
-)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
+
+use crate::common::extent::cases;
 use tidings::check::{Finding, Place, check};
 use tidings::edition::Kind;
 
@@ -106,7 +101,7 @@ fn entries_changed_at_the_same_instant_are_reported_and_not_refused() {
 }
 
 proptest! {
-    #![proptest_config(proptest::test_runner::Config { cases: 2000, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(20_261_123), ..Default::default() })]
+    #![proptest_config(cases(500, 2_000))]
 
     /// Any bytes get a verdict, and quickly.
     #[test]
@@ -144,7 +139,7 @@ const ASTRAY: [&str; 16] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(cases(500, 3_000))]
 
     /// Entries that were found fit are not read again: that must not change any verdict on a document with them in it.
     #[test]
@@ -186,7 +181,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(30, 200))]
 
     /// A long document is read in parts first: its verdict is that on a short one that differs in nothing but words.
     #[test]

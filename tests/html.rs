@@ -1,14 +1,9 @@
 //! The feed's HTML: a table of what goes in and what comes out, and what must hold for anything at all.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "a test may fail, speak, and ask the clock"
-)]
 
 use proptest::prelude::*;
-use proptest::test_runner::Config as Cases;
+use proptest::test_runner::{Config, RngSeed};
+
+use crate::common::extent::cases;
 use tidings::article::{markdown, text};
 use tidings::html::{self, Surroundings, clean};
 use url::Url;
@@ -459,7 +454,7 @@ fn trees() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(Cases { cases: 10_000, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(20_261_123), ..Cases::default() })]
+    #![proptest_config(cases(1_000, 10_000))]
 
     #[test]
     fn cleaning_twice_is_cleaning_once(html in pieces()) {
@@ -496,7 +491,7 @@ proptest! {
 
 proptest! {
     // each takes some milliseconds
-    #![proptest_config(Cases { cases: 500, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(20_261_126), ..Cases::default() })]
+    #![proptest_config(Config { rng_seed: RngSeed::Fixed(20_261_126), ..cases(50, 500) })]
 
     #[test]
     fn cleaning_twice_is_cleaning_once_however_deep(

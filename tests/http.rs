@@ -1,19 +1,11 @@
 //! What every request must get: the rows of the table of HTTP rules, each by its number, against the pure function
 //! that answers. What only a socket shows stands in `tests/sockets.rs`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::disallowed_methods,
-    reason = "a test may fail"
-)]
-
-mod common;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::common::{NOW, Site};
 use bytes::Bytes;
-use common::{NOW, Site};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use tidings::config::{Config, Raw};
 use tidings::crank::{Crank, Herald, Offer, Window};

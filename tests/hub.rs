@@ -1,14 +1,5 @@
 //! The built-in hub: the real program, and callbacks that note what they are asked. The first are the tests of
 //! websub.rocks for hubs (100 and on); then comes what they lack.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr,
-    clippy::disallowed_methods,
-    reason = "a test may fail"
-)]
-
-mod common;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -16,9 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::Site;
-use common::listener::{Answer, Listener, willing};
-use common::server::{Server, field, until};
+use rustix::process::Signal;
+
+use crate::common::Site;
+use crate::common::listener::{Answer, Asked, Listener, willing};
+use crate::common::server::{Server, field, until};
 
 const RSS: &str = "https://example.org/rss.xml";
 const ATOM: &str = "https://example.org/atom.xml";
@@ -167,12 +160,7 @@ fn w102_who_subscribes_again_has_one_subscription_with_another_lease_and_secret(
     // one that came twice would come right behind
     edit(&site, &server, "a third text");
     posts(&callback, 4);
-    let bodies: Vec<String> = callback
-        .posts()
-        .iter()
-        .skip(2)
-        .map(common::listener::Asked::text)
-        .collect();
+    let bodies: Vec<String> = callback.posts().iter().skip(2).map(Asked::text).collect();
     assert_eq!(bodies.len(), 2);
     assert!(bodies[0].contains("another text") && bodies[1].contains("a third text"));
     let signed = &callback.posts()[2];
@@ -230,19 +218,11 @@ fn w104_to_106_each_format_is_delivered_as_it_is_served() {
     }
 }
 
-/// By another implementation than the program's.
+/// Signs with an implementation other than the program's.
 fn signature(secret: &str, body: &[u8]) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("body");
-    let mut put = std::fs::File::create(&file).unwrap();
-    std::io::Write::write_all(&mut put, body).unwrap();
-    let code = "import hmac,sys; print(hmac.new(sys.argv[1].encode(), open(sys.argv[2],'rb').read(), 'sha256').hexdigest())";
-    let made = std::process::Command::new("python3")
-        .args(["-c", code, secret])
-        .arg(file)
-        .output()
-        .unwrap();
-    format!("sha256={}", String::from_utf8(made.stdout).unwrap().trim())
+    let code = hmac_sha256::HMAC::mac(body, secret.as_bytes());
+    let digits: String = code.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256={digits}")
 }
 
 /// How many subscriptions there are, as the database says.
@@ -438,15 +418,15 @@ fn failing(site: &Site) -> usize {
 }
 
 fn query(site: &Site, sql: &str) -> usize {
-    let code = "import sqlite3,sys; print(sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone()[0])";
-    let counted = std::process::Command::new("python3")
-        .args(["-c", code])
-        .arg(site.path(".tidings/hub.sqlite"))
-        .arg(sql)
-        .output()
-        .unwrap();
-    let text = String::from_utf8(counted.stdout).unwrap();
-    text.trim().parse().unwrap_or_default()
+    let found: i64 = database(site).query_row(sql, [], |row| row.get(0)).unwrap();
+    usize::try_from(found).unwrap()
+}
+
+/// The hub's database, opened by a program other than the server.
+fn database(site: &Site) -> rusqlite::Connection {
+    let path = site.path(".tidings/hub.sqlite");
+    rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE)
+        .unwrap()
 }
 
 #[test]
@@ -666,7 +646,7 @@ fn a_burst_of_changes_is_one_delivery_and_no_change_is_none() {
     assert!(callback.posts()[1].text().contains("change 19."));
     // touched, but the same: the feeds stay, and so does silence. What follows it shows that
     site.put("articles/a.md", site.read("articles/a.md"));
-    server.signal("HUP");
+    server.signal(Signal::HUP);
     until("the settings are read", || {
         server.told().contains("read anew")
     });
@@ -713,7 +693,7 @@ fn a_kill_in_mid_delivery_loses_nobody() {
     edit(&site, &server, "another text");
     until("half have it", || taken.load(Ordering::SeqCst) == 50);
     let body = server.body("/rss.xml");
-    server.signal("KILL");
+    server.signal(Signal::KILL);
     server.wait();
     held.store(false, Ordering::SeqCst);
     let _again = Server::start(&site);
@@ -722,7 +702,7 @@ fn a_kill_in_mid_delivery_loses_nobody() {
         let have: BTreeSet<&str> = posts
             .iter()
             .filter(|post| post.text() == body)
-            .map(common::listener::Asked::path)
+            .map(Asked::path)
             .collect();
         have.len() == 100 && query(&site, "select count(distinct delivered) from subscription") == 1
     });
@@ -1013,18 +993,8 @@ fn a_database_that_refuses_floods_nobody() {
     subscribe(&server, RSS, &callback.url("/first"), &[]);
     posts(&callback, 1);
     // another program writes, and does not end
-    let code = "import sqlite3,sys; c=sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('begin immediate'); print('held', flush=True); sys.stdin.read()";
-    let mut holder = std::process::Command::new("python3")
-        .args(["-c", code])
-        .arg(site.path(".tidings/hub.sqlite"))
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    let mut told = std::io::BufReader::new(holder.stdout.take().unwrap());
-    std::io::BufRead::read_line(&mut told, &mut line).unwrap();
-    assert_eq!(line, "held\n");
+    let holder = database(&site);
+    holder.execute_batch("begin immediate").unwrap();
     let url = callback.url("/x");
     let fields = [
         ("hub.mode", "subscribe"),
@@ -1036,8 +1006,7 @@ fn a_database_that_refuses_floods_nobody() {
     until("it is told", || {
         server.told().contains("the hub's database refuses")
     });
-    drop(holder.stdin.take());
-    holder.wait().unwrap();
+    drop(holder);
     until("it takes something again", || {
         post(&server, &form(&fields)).0 == 202
     });
@@ -1063,14 +1032,11 @@ fn a_database_with_a_damaged_page_is_put_aside_too() {
         subscribe(&server, RSS, &callback.url(&format!("/{number}")), &[]);
     }
     posts(&callback, 50);
-    server.signal("TERM");
+    server.signal(Signal::TERM);
     server.wait();
-    let merged = "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute('pragma wal_checkpoint(truncate)')";
-    let done = std::process::Command::new("python3")
-        .args(["-c", merged])
-        .arg(site.path(".tidings/hub.sqlite"))
-        .status();
-    assert!(done.unwrap().success());
+    database(&site)
+        .pragma_update(None, "wal_checkpoint", "truncate")
+        .unwrap();
     let mut bytes = std::fs::read(site.path(".tidings/hub.sqlite")).unwrap();
     bytes[8192..16384].fill(0);
     site.put(".tidings/hub.sqlite", bytes);

@@ -1,11 +1,4 @@
 //! Properties of whole runs: whatever happens to a folder, no id changes or is shared, and incremental equals batch.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "a test may fail, speak, and ask the clock"
-)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,13 +7,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
-use proptest::test_runner::Config as Cases;
+
+use crate::common::extent::cases;
 use tidings::config::{Config, Raw};
 use tidings::publisher::{Desk, Order, Progress, Publisher, Turn};
-
-// the program's: thousands of builds take what they need again and again
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Something that happens to the folder, or to the world around it. Numbers choose a file or a name.
 #[derive(Debug, Clone)]
@@ -424,16 +414,24 @@ fn snapshot(home: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
+fn happens(mut world: World, steps: &[Step]) {
+    for step in steps {
+        world.apply(step);
+        world.check();
+    }
+}
+
 proptest! {
-    // about 50 steps each: more than 10,000 in all; one seed, so that a landing does not hang on luck: take another
-    // one, or more cases, for a campaign
-    #![proptest_config(Cases { cases: 220, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(20_261_123), ..Cases::default() })]
+    // about 50 steps each: more than 10,000 of both in the long form
+    #![proptest_config(cases(10, 110))]
+
     #[test]
-    fn no_id_ever_changes_or_is_shared_and_incremental_equals_batch(steps in steps(), serves in any::<bool>()) {
-        let mut world = if serves { World::serving() } else { World::new() };
-        for step in &steps {
-            world.apply(step);
-            world.check();
-        }
+    fn no_id_ever_changes_or_is_shared_from_run_to_run(steps in steps()) {
+        happens(World::new(), &steps);
+    }
+
+    #[test]
+    fn no_id_ever_changes_or_is_shared_while_one_program_serves(steps in steps()) {
+        happens(World::serving(), &steps);
     }
 }

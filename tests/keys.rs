@@ -1,12 +1,4 @@
 //! Every key of a head, in the forms in which authors write it, and what is said of those that cannot be understood.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    clippy::format_collect,
-    reason = "a test may fail, speak, and ask the clock"
-)]
 
 use std::collections::BTreeMap;
 

@@ -1,14 +1,5 @@
 //! Behind the real nginx, Caddy and `HAProxy` as the README sets them up, with compression; and behind nginx and Varnish
 //! with a cache. What is not installed is skipped, and says so.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "a test may fail"
-)]
-
-mod common;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -18,8 +9,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::Site;
-use common::server::{LONG, Server, field, until};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::common::Site;
+use crate::common::server::{LONG, Server, field, until};
+use crate::common::tool::is_installed;
 
 fn site() -> Site {
     let site = Site::bare();
@@ -65,24 +59,10 @@ struct Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        let pid = self.child.id().to_string();
         // its workers go with it
-        let _ = Command::new("kill").args(["-TERM", &pid]).status();
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         let _ = self.child.wait();
     }
-}
-
-fn installed(program: &str) -> bool {
-    let found = Command::new(program)
-        .arg("-v")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok();
-    if !found {
-        eprintln!("skipped: {program} is not installed");
-    }
-    found
 }
 
 impl Proxy {
@@ -145,7 +125,7 @@ impl Proxy {
         fs::set_permissions(site.home(), open).unwrap();
         let conf = format!("{home}/nginx.conf");
         let prefix = home.to_string();
-        installed("nginx").then(|| {
+        is_installed("nginx").then(|| {
             Self::start(
                 "nginx",
                 &["-e", "stderr", "-p", &prefix, "-c", &conf],
@@ -164,7 +144,7 @@ impl Proxy {
             "Caddyfile",
             format!("{{\n\tadmin off\n\tauto_https off\n}}\n{snippet}"),
         );
-        installed("caddy").then(|| {
+        is_installed("caddy").then(|| {
             Self::start(
                 "caddy",
                 &["run", "--config", "Caddyfile", "--adapter", "caddyfile"],
@@ -180,7 +160,7 @@ impl Proxy {
             .replace("127.0.0.1:8080", &format!("127.0.0.1:{}", server.port))
             .replace("bind :80", &format!("bind 127.0.0.1:{port}"));
         site.put("haproxy.cfg", format!("defaults\n    timeout connect 5s\n    timeout client 60s\n    timeout server 60s\n{snippet}"));
-        installed("haproxy")
+        is_installed("haproxy")
             .then(|| Self::start("haproxy", &["-db", "-f", "haproxy.cfg"], port, site.home()))
     }
 
@@ -206,7 +186,7 @@ impl Proxy {
             "-T",
             "none",
         ];
-        installed("varnishd").then(|| Self::start("varnishd", &arguments, port, site.home()))
+        is_installed("varnishd").then(|| Self::start("varnishd", &arguments, port, site.home()))
     }
 
     fn get(&self, target: &str, fields: &[(&str, &str)]) -> Answer {

@@ -1,18 +1,10 @@
 //! The README's commands work, its tables are complete, and what it shows is true.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::disallowed_methods,
-    reason = "a test may fail"
-)]
-
-mod common;
 
 use std::path::Path;
 use std::process::Command;
 
-use common::Site;
-use common::server::{Server, until};
+use crate::common::server::{Server, until};
+use crate::common::{Site, copy};
 
 fn readme() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
@@ -52,12 +44,9 @@ fn the_commands_of_the_readme_do_what_it_says() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     // on a copy of the sample site, with the program that was built for the tests
     let site = Site::bare();
-    let copied = Command::new("cp")
-        .args(["-r", "articles", "feeds", "tidings.toml", "ledger.jsonl"])
-        .arg(site.home())
-        .current_dir(root)
-        .status();
-    assert!(copied.unwrap().success());
+    for part in ["articles", "feeds", "tidings.toml", "ledger.jsonl"] {
+        copy(&root.join(part), &site.path(part));
+    }
     let before = site.read("feeds/manifest.json");
     let run = Command::new(env!("CARGO_BIN_EXE_tidings"))
         .arg("build")
@@ -142,5 +131,19 @@ fn the_configurations_of_the_readme_are_valid() {
         site.article("a.md", "One", "Text.");
         let run = site.build(&[]);
         assert_eq!(run.code, 0, "{block}\n{run:?}");
+    }
+}
+
+#[test]
+fn what_is_installed_has_every_optimization_that_the_quick_profile_leaves_out() {
+    let text = include_str!("../Cargo.toml");
+    let manifest: toml::Table = toml::from_str(text).unwrap();
+    let profile = |name: &str| &manifest["profile"][name];
+    assert!(readme().contains("`cargo install --profile dist --path .`"));
+    assert_eq!(profile("dist")["lto"].as_str(), Some("fat"));
+    assert_eq!(profile("dist")["codegen-units"].as_integer(), Some(1));
+    for package in profile("release")["package"].as_table().unwrap().keys() {
+        let level = profile("dist")["package"][package]["opt-level"].as_integer();
+        assert_eq!(level, Some(3), "{package}");
     }
 }

@@ -1,20 +1,11 @@
 //! What is written is read by a foreign reader, with the same values; and any bytes at all give valid feeds or a word
 //! about why not.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "a test may fail, speak, and ask the clock"
-)]
-
-mod common;
 
 use std::collections::BTreeMap;
 
-use common::Site;
+use crate::common::Site;
+use crate::common::extent::cases;
 use proptest::prelude::*;
-use proptest::test_runner::Config as Cases;
 
 #[derive(Debug, Clone)]
 struct Post {
@@ -69,7 +60,7 @@ fn rfc3339(seconds: i64) -> String {
 }
 
 proptest! {
-    #![proptest_config(Cases { cases: 150, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(20_261_123), ..Cases::default() })]
+    #![proptest_config(cases(30, 150))]
 
     #[test]
     fn a_foreign_reader_sees_what_the_author_wrote(posts in posts()) {
@@ -117,7 +108,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(Cases { cases: 250, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(20_261_123), ..Cases::default() })]
+    #![proptest_config(cases(50, 250))]
 
     /// Ten files of anything, beside a good one.
     #[test]

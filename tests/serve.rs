@@ -1,101 +1,18 @@
 //! `tidings serve` keeps up with its folder: saves, deployments, swaps, other settings, the passing of time, and another
 //! publisher beside it. The real program, real tools.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "a test may fail"
-)]
-
-mod common;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::{Read, Write};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::Site;
-use common::server::{Server, field, until};
+use rustix::process::Signal;
 
-/// Says that it is over, even when a test fails: else those who wait for it never end.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
-
-/// With a permalink, so that a turn is about feeds alone.
-fn site(articles: usize) -> Site {
-    let site = Site::bare();
-    site.put(
-        "tidings.toml",
-        "base_url = \"https://example.org/\"\ntitle = \"Notes\"\npermalink = \"/:slug/\"\n[defaults]\nlimit = 100\n[serve]\nlog = \"off\"\n",
-    );
-    for n in 0..articles {
-        site.article(
-            &format!("a{n:02}.md"),
-            &format!("Title {n:02}"),
-            &text(n, 0),
-        );
-    }
-    site
-}
-
-/// A text that shows whether it is whole, and which version it is.
-fn text(n: usize, version: usize) -> String {
-    format!(
-        "BEGIN {n}/{version} {}END {n}/{version}",
-        "word ".repeat(300)
-    )
-}
-
-fn whole(n: usize, version: usize) -> String {
-    format!(
-        "---\ntitle: Title {n:02}\ndate: 2026-05-01T10:00:00Z\n---\n{}\n",
-        text(n, version)
-    )
-}
-
-/// The entries of the feed: number and version of each, all of them whole.
-fn entries(server: &Server) -> BTreeSet<(usize, usize)> {
-    let feed: serde_json::Value = serde_json::from_str(&server.body("/feed.json")).unwrap();
-    let items = feed["items"].as_array().unwrap();
-    items
-        .iter()
-        .map(|item| {
-            let html = item["content_html"].as_str().unwrap();
-            let mark = |word: &str| {
-                let rest = html
-                    .split(word)
-                    .nth(1)
-                    .unwrap_or_else(|| panic!("half a text: {html}"));
-                let mut parts = rest.trim_start().split(|c: char| !c.is_ascii_digit());
-                let mut next = || parts.next().unwrap().parse::<usize>().unwrap();
-                (next(), next())
-            };
-            assert_eq!(mark("BEGIN "), mark("END "), "two texts in one");
-            mark("BEGIN ")
-        })
-        .collect()
-}
-
-fn run(site: &Site, script: &str) {
-    let output = Command::new("bash")
-        .args(["-ec", script])
-        .current_dir(site.home())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{script}\n{output:?}");
-}
-
-fn all(count: usize, version: usize) -> BTreeSet<(usize, usize)> {
-    (0..count).map(|n| (n, version)).collect()
-}
+use crate::common::Site;
+use crate::common::server::{Server, field, until};
+use crate::common::tool::{is_installed, skip};
+use crate::common::versions::{Over, all, entries, site, text, whole};
 
 #[test]
 fn what_happens_in_the_folder_is_served() {
@@ -106,15 +23,10 @@ fn what_happens_in_the_folder_is_served() {
     until("an edit is served", || entries(&server).contains(&(0, 1)));
     site.article("a02.md", "Title 02", &text(2, 0));
     until("a new one", || entries(&server).contains(&(2, 0)));
-    run(
-        &site,
-        "mkdir -p articles/deep/er/and/deeper && echo 'BEGIN 7/0 x END 7/0' > articles/deep/er/and/deeper/x.md",
-    );
+    site.write("articles/deep/er/and/deeper/x.md", "BEGIN 7/0 x END 7/0");
     until("one in a new folder", || entries(&server).contains(&(7, 0)));
-    run(
-        &site,
-        "mkdir -p staging/tree/sub && echo 'BEGIN 8/0 x END 8/0' > staging/tree/sub/y.md && mv staging/tree articles/tree",
-    );
+    site.write("staging/tree/sub/y.md", "BEGIN 8/0 x END 8/0");
+    site.rename("staging/tree", "articles/tree");
     until("one in a folder that moved in", || {
         entries(&server).contains(&(8, 0))
     });
@@ -127,148 +39,13 @@ fn what_happens_in_the_folder_is_served() {
             .collect::<BTreeSet<_>>()
     };
     let before = ids(&server);
-    run(&site, "mv articles/a01.md articles/renamed.md");
+    site.rename("articles/a01.md", "articles/renamed.md");
     until("a rename is seen", || {
         site.read("ledger.jsonl").contains("renamed.md")
     });
     assert_eq!(ids(&server), before);
-    run(&site, "rm articles/renamed.md");
+    site.remove("articles/renamed.md");
     until("a deletion", || !entries(&server).contains(&(1, 0)));
-}
-
-#[test]
-fn each_way_to_deploy_converges_without_half_texts_and_without_withdrawals() {
-    let rounds = std::env::var("TIDINGS_DEPLOYS").map_or(50, |rounds| rounds.parse().unwrap());
-    let count = 12;
-    let site = site(count);
-    run(
-        &site,
-        "git init -q articles; cd articles; git config user.email t@example.org; git config user.name t; \
-         git add -A; git commit -qm 0; git clone -q . ../work; cd ../work; git config user.email t@example.org; git config user.name t",
-    );
-    let server = Server::start(&site);
-    let patterns: [(&str, Deploy); 7] = [
-        ("git pull", |site, count, version| {
-            // half of the files move to another folder and back; git itself may overlook a change within one tick
-            run(site, "rm -rf work/*.md work/moved");
-            for n in 0..count {
-                let folder = if n % 2 == 0 && version % 2 == 1 {
-                    "moved/"
-                } else {
-                    ""
-                };
-                site.put(&format!("work/{folder}a{n:02}.md"), whole(n, version));
-            }
-            run(
-                site,
-                &format!(
-                    "cd work; rm .git/index; git add -A; git commit -qm {version}; cd ../articles; git pull -q ../work"
-                ),
-            );
-        }),
-        ("rsync", |site, count, version| {
-            release(site, count, version);
-            run(site, "rsync -ac --delete release/ articles/");
-        }),
-        ("a folder swap", |site, count, version| {
-            release(site, count, version);
-            run(site, "mv articles old && mv release articles && rm -rf old");
-        }),
-        ("a symlink swap", |site, count, version| {
-            release(site, count, version);
-            run(
-                site,
-                &format!(
-                    "rm -rf r{version} && mv release r{version} && if [ ! -L articles ]; then mv articles first && ln -s r{version} articles; fi; ln -sfn r{version} next && mv -T next articles"
-                ),
-            );
-        }),
-        ("vim", |site, count, version| {
-            for n in 0..count {
-                site.put("text", whole(n, version));
-                // what vim does with `backupcopy=no`: aside, new, away
-                run(
-                    site,
-                    &format!(
-                        "cd articles && mv a{n:02}.md a{n:02}.md~ && cat ../text > a{n:02}.md && rm a{n:02}.md~"
-                    ),
-                );
-            }
-        }),
-        ("sed -i", |site, count, version| {
-            for n in 0..count {
-                run(
-                    site,
-                    &format!(
-                        "sed -i -E 's#(BEGIN|END) {n}/[0-9]+#\\1 {n}/{version}#g' articles/a{n:02}.md"
-                    ),
-                );
-            }
-        }),
-        ("a slow writer", |site, count, version| {
-            for n in [0, count - 1] {
-                slowly(site, &format!("articles/a{n:02}.md"), &whole(n, version));
-            }
-            for n in 1..count - 1 {
-                site.put(&format!("articles/a{n:02}.md"), whole(n, version));
-            }
-        }),
-    ];
-    let mut version = 0;
-    for (name, deploy) in patterns {
-        let began = Instant::now();
-        for _ in 0..rounds {
-            version += 1;
-            let over = AtomicBool::new(false);
-            std::thread::scope(|scope| {
-                let watcher = scope.spawn(|| {
-                    let mut seen = 0;
-                    while !over.load(Ordering::Relaxed) {
-                        let entries = entries(&server);
-                        assert_eq!(entries.len(), count, "{name}: withdrawn");
-                        seen += 1;
-                        std::thread::sleep(Duration::from_millis(3));
-                    }
-                    seen
-                });
-                let ended = Over(&over);
-                deploy(&site, count, version);
-                until(name, || entries(&server) == all(count, version));
-                drop(ended);
-                assert!(watcher.join().unwrap() > 0);
-            });
-        }
-        eprintln!("{name}: {rounds} times in {:?}", began.elapsed());
-    }
-    let told = server.told();
-    assert!(
-        !told.contains("withdrawn, ")
-            || told
-                .lines()
-                .all(|line| !line.contains("withdrawn") || line.contains(" 0 withdrawn")),
-        "{told}"
-    );
-}
-
-/// Puts so many articles of a version into the folder of a site.
-type Deploy = fn(&Site, usize, usize);
-
-/// The next state of the folder, beside it.
-fn release(site: &Site, count: usize, version: usize) {
-    fs::create_dir_all(site.path("release")).unwrap();
-    for n in 0..count {
-        site.put(&format!("release/a{n:02}.md"), whole(n, version));
-    }
-}
-
-/// Writes in pieces, with pauses.
-fn slowly(site: &Site, path: &str, text: &str) {
-    let mut file = fs::File::create(site.path(path)).unwrap();
-    for piece in text.as_bytes().chunks(text.len() / 6 + 1) {
-        file.write_all(piece).unwrap();
-        file.sync_data().unwrap();
-        std::thread::sleep(Duration::from_millis(40));
-    }
 }
 
 #[test]
@@ -429,7 +206,7 @@ fn other_settings_are_taken_over_and_wrong_ones_refused() {
             config.replace("Notes", "Third")
         ),
     );
-    server.signal("HUP");
+    server.signal(Signal::HUP);
     until("the alias answers", || server.get("/feed", "").0 == 200);
     // the option given on the command line stands before the file
     assert!(server.body("/rss.xml").contains("<title>Third</title>"));
@@ -495,12 +272,12 @@ fn a_missing_folder_is_told_and_nothing_is_withdrawn() {
     let server = Server::start(&site);
     let tag = |server: &Server| field(&server.get("/rss.xml", "").1, "etag").to_owned();
     let before = tag(&server);
-    run(&site, "mv articles elsewhere");
+    site.rename("articles", "elsewhere");
     until("it is told", || {
         server.told().contains("the old feeds stay")
     });
     assert_eq!(tag(&server), before);
-    run(&site, "mv elsewhere articles");
+    site.rename("elsewhere", "articles");
     site.put("articles/a00.md", whole(0, 1));
     until("it is back", || entries(&server).contains(&(0, 1)));
     assert_eq!(
@@ -528,7 +305,7 @@ fn row_76_a_restart_serves_from_the_first_moment_with_the_same_validators() {
         field(&head, "date") != field(&head, "last-modified")
     });
     let before = (before.0, validators(&server.get("/rss.xml", "").1).1);
-    for signal in ["TERM", "KILL"] {
+    for signal in [Signal::TERM, Signal::KILL] {
         server.signal(signal);
         server.wait();
         server = Server::start(&site);
@@ -573,22 +350,25 @@ fn a_save_is_served_within_moments() {
 
 #[test]
 fn without_events_it_looks_again_and_again() {
+    if !is_installed("unshare") {
+        return;
+    }
     let site = site(1);
-    let mut command = Command::new("bash");
     // no inotify instance is to be had
-    let script = format!(
-        "exec unshare -r bash -c 'echo 0 > /proc/sys/user/max_inotify_instances && exec {} serve --listen 127.0.0.1:0'",
-        env!("CARGO_BIN_EXE_tidings")
-    );
-    command.args(["-c", &script]).current_dir(site.home());
+    let script =
+        "echo 0 > /proc/sys/user/max_inotify_instances && exec \"$0\" serve --listen 127.0.0.1:0";
+    let mut command = Command::new("unshare");
+    command
+        .args(["-r", "sh", "-c", script, env!("CARGO_BIN_EXE_tidings")])
+        .current_dir(site.home());
     let mut server = Server::spawn(command);
-    let began = Instant::now();
-    while !server.told().contains("open http") {
-        if server.child.try_wait().unwrap().is_some() || began.elapsed() > Duration::from_secs(20) {
-            eprintln!("skipped: no user namespace is to be had here");
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
+    let mut has_ended = false;
+    until("it starts, or cannot", || {
+        has_ended = server.child.try_wait().unwrap().is_some();
+        has_ended || server.told().contains("open http")
+    });
+    if has_ended {
+        return skip("this machine makes no user namespaces");
     }
     server.port = server
         .told()
@@ -664,19 +444,26 @@ fn a_configuration_that_is_being_written_is_never_believed() {
         });
         let ended = Over(&over);
         for version in 0..6 {
-            site.put("next.toml", config.replace("Notes", &format!("T{version}")));
+            let next = config.replace("Notes", &format!("T{version}"));
             match version % 3 {
                 // emptied, then written in pieces
-                0 => run(
-                    &site,
-                    "half=$(($(stat -c %s next.toml) / 2)); (head -c $half next.toml; sleep 0.1; tail -c +$((half + 1)) next.toml) > tidings.toml",
-                ),
+                0 => {
+                    let (half, rest) = next.split_at(next.len() / 2);
+                    let mut file = std::fs::File::create(site.path("tidings.toml")).unwrap();
+                    file.write_all(half.as_bytes()).unwrap();
+                    std::thread::sleep(Duration::from_millis(100));
+                    file.write_all(rest.as_bytes()).unwrap();
+                }
                 // put aside, then written
-                1 => run(
-                    &site,
-                    "mv tidings.toml tidings.toml~; sleep 0.3; cp next.toml tidings.toml",
-                ),
-                _ => run(&site, "mv next.toml tidings.toml"),
+                1 => {
+                    site.rename("tidings.toml", "tidings.toml~");
+                    std::thread::sleep(Duration::from_millis(300));
+                    site.write("tidings.toml", next);
+                }
+                _ => {
+                    site.write("next.toml", next);
+                    site.rename("next.toml", "tidings.toml");
+                }
             }
             until("the new title is served", || {
                 server

@@ -1,21 +1,14 @@
 //! What only a socket shows: framing, limits of time and size, listeners, the end. The real program, raw bytes.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "a test may fail"
-)]
-
-mod common;
 
 use std::io::{Read, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use common::Site;
-use common::server::{LONG, Server, field, until};
+use rustix::process::Signal;
+
+use crate::common::Site;
+use crate::common::server::{LONG, Server, field, until};
 
 fn site() -> Site {
     let site = Site::bare();
@@ -229,7 +222,7 @@ fn row_60_a_stop_lets_a_slow_reader_finish() {
         .unwrap();
     let mut first = [0; 1024];
     slow.read_exact(&mut first).unwrap();
-    server.signal("TERM");
+    server.signal(Signal::TERM);
     until("it says that it is not ready", || {
         server.get("/readyz", "").0 == 503
     });
@@ -263,10 +256,10 @@ fn a_second_signal_stops_at_once_and_none_waits_longer_than_the_grace() {
             .unwrap();
         stuck.read_exact(&mut [0; 64]).unwrap();
         let began = Instant::now();
-        server.signal("INT");
+        server.signal(Signal::INT);
         until("it is stopping", || server.told().contains("stopping"));
         if second {
-            server.signal("INT");
+            server.signal(Signal::INT);
         }
         assert!(server.wait().success());
         let took = began.elapsed();
@@ -287,7 +280,7 @@ fn a_second_signal_stops_at_once_and_none_waits_longer_than_the_grace() {
         .unwrap();
     idle.read_exact(&mut [0; 64]).unwrap();
     let began = Instant::now();
-    server.signal("TERM");
+    server.signal(Signal::TERM);
     assert!(server.wait().success());
     assert!(began.elapsed() < Duration::from_secs(8));
 }
@@ -394,7 +387,7 @@ fn a_unix_socket_is_made_taken_over_when_stale_and_taken_away() {
     });
     assert!(ask().is_some());
     // kill -9 leaves it behind, and the next start takes it over
-    server.signal("KILL");
+    server.signal(Signal::KILL);
     server.wait();
     assert!(path.exists());
     let mut server = Server::with(
@@ -402,7 +395,7 @@ fn a_unix_socket_is_made_taken_over_when_stale_and_taken_away() {
         &["--listen", "unix:t.sock", "--listen", "127.0.0.1:0"],
     );
     assert!(ask().is_some());
-    server.signal("TERM");
+    server.signal(Signal::TERM);
     assert!(server.wait().success());
     assert!(!path.exists(), "and a stop leaves nothing");
 }
@@ -417,26 +410,22 @@ fn systemd_hands_sockets_over_and_is_told() {
     let told = site.path("notify.sock");
     let socket = std::os::unix::net::UnixDatagram::bind(&told).unwrap();
     socket.set_read_timeout(Some(LONG)).unwrap();
-    // python plays systemd: the socket is descriptor 3, and the process that takes over keeps its number
-    let script = "import os, socket, sys\n\
-        s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()\n\
-        print(s.getsockname()[1], flush=True)\n\
-        os.dup2(s.fileno(), 3); os.set_inheritable(3, True)\n\
-        os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))\n\
-        os.execv(sys.argv[1], [sys.argv[1], 'serve'])\n";
-    let mut command = std::process::Command::new("python3");
+    // the shell plays systemd: the socket is descriptor 3, and the process that takes over keeps its number
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let script = "export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" serve 3<&0 </dev/null";
+    let mut command = std::process::Command::new("sh");
     command
         .args(["-c", script, env!("CARGO_BIN_EXE_tidings")])
         .env("NOTIFY_SOCKET", &told)
         .current_dir(site.home());
-    let mut server = Server::spawn(command);
-    until("the port is known", || server.logged().contains('\n'));
-    server.port = server.logged().lines().next().unwrap().parse().unwrap();
+    let mut server = Server::spawn_with(command, std::os::fd::OwnedFd::from(listener).into());
+    server.port = port;
     assert_eq!(server.get("/rss.xml", "").0, 200);
     let mut buffer = [0; 256];
     let length = socket.recv(&mut buffer).unwrap();
     assert_eq!(&buffer[..length], b"READY=1\n");
-    server.signal("TERM");
+    server.signal(Signal::TERM);
     let length = socket.recv(&mut buffer).unwrap();
     assert_eq!(&buffer[..length], b"STOPPING=1\n");
     assert!(server.wait().success());

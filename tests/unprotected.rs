@@ -1,17 +1,8 @@
 //! Each row of the gate once through a whole build, with the writers' protection off: the document is refused, the
 //! published one stays, the others are not touched, and the author is told.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "a test may fail, speak, and ask the clock"
-)]
 #![cfg(debug_assertions)]
 
-mod common;
-
-use common::Site;
+use crate::common::Site;
 
 /// Rule, kind of the document, what our writer writes, what a worse one would.
 const ROWS: [(&str, &str, &str, &str); 24] = [

@@ -1,19 +1,14 @@
 //! What happens to the folder itself, and at moments when events are lost: `tidings serve` hears all that comes after. The
 //! periodic walk, which would find it too, comes once an hour here.
-#![allow(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a test may fail"
-)]
-
-mod common;
 
 use std::fs;
 use std::time::Duration;
 
-use common::Site;
-use common::server::{Server, until};
+use rustix::process::Signal;
+
+use crate::common::Site;
+use crate::common::server::{Server, until};
+use crate::common::tool::skip;
 use tidings::watch::Identity;
 
 fn site() -> Site {
@@ -49,7 +44,7 @@ fn a_folder_with_the_inode_of_one_that_went_is_another_folder() {
         fs::create_dir(&folder).unwrap();
         let identity = Identity::of(&folder, &config);
         if fs::metadata(&folder).unwrap().created().is_err() {
-            return println!("skipped: this file system does not know when a folder was made");
+            return skip("this file system does not know when a folder was made");
         }
         assert!(!seen.contains(&identity), "{identity:?}");
         seen.push(identity);
@@ -66,10 +61,10 @@ fn a_folder_that_was_moved_away_and_back_is_heard_again() {
     edits_are_served(&site, &server, "a0.md");
     let (here, there) = (site.path("articles"), site.path("elsewhere"));
     // so quickly that nobody can see that it was gone
-    server.signal("STOP");
+    server.signal(Signal::STOP);
     fs::rename(&here, &there).unwrap();
     fs::rename(&there, &here).unwrap();
-    server.signal("CONT");
+    server.signal(Signal::CONT);
     edits_are_served(&site, &server, "a1.md");
 }
 
@@ -141,7 +136,7 @@ fn with_more_folders_than_the_system_queues_events_it_comes_to_rest() {
     };
     let folders = limit("max_queued_events") + 1000;
     if folders > 40_000 || folders > limit("max_user_watches") / 2 {
-        return println!("skipped: the system's limits are unusual");
+        return skip("the system's limits on watches are unusual");
     }
     let site = site();
     // to watch a folder makes an event for each in it: they are more than are kept

@@ -219,6 +219,8 @@ fn pre(line: &str, open: Option<(u8, usize)>) -> Option<(u8, usize)> {
 mod tests {
     use proptest::prelude::*;
 
+    use crate::extent::cases;
+
     use super::{Body, Markup, fence, folded, pre};
 
     /// What was hashed from the first version on, written as plainly as may be: digests stand in ledgers.
@@ -310,7 +312,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(cases(2_000, 20_000))]
 
         #[test]
         fn what_is_hashed_is_what_ever_was(title in texts(6), summary in texts(6), source in texts(40), markup in 0..3) {

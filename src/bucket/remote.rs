@@ -70,7 +70,7 @@ pub(super) enum Remote {}
 impl Remote {
     pub(super) fn open(_: &str) -> Result<Self> {
         anyhow::bail!(
-            "this tidings was built without buckets; install it with `cargo install --path . --features bucket`"
+            "this tidings was built without buckets; install it with `cargo install --profile dist --path . --features bucket`"
         )
     }
 

@@ -305,6 +305,8 @@ fn is_plain_style(style: &str) -> bool {
 mod tests {
     use proptest::prelude::*;
 
+    use crate::extent::cases;
+
     use super::*;
 
     /// HTML that is fit, and HTML that nearly is.
@@ -384,7 +386,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 50_000, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(cases(5_000, 50_000))]
 
         #[test]
         fn nothing_is_found_in_what_is_plainly_fit(html in html()) {

@@ -71,7 +71,7 @@ pub(crate) fn url(text: &str) -> Result<String, String> {
     }
     if !cfg!(feature = "bucket") {
         return Err(
-            "this tidings was built without buckets; install it with `cargo install --path . --features bucket`"
+            "this tidings was built without buckets; install it with `cargo install --profile dist --path . --features bucket`"
                 .to_owned(),
         );
     }

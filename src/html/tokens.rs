@@ -256,6 +256,8 @@ fn reference(text: &str, in_attribute: bool) -> Option<(Cow<'_, str>, &str)> {
 mod tests {
     use proptest::prelude::*;
 
+    use crate::extent::cases;
+
     use super::*;
 
     /// All tokens as text, neighbouring parts of text as one.
@@ -351,7 +353,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(cases(1_000, 10_000))]
 
         #[test]
         fn what_is_read_plainly_is_read_as_anything_is(html in pieces()) {

@@ -8,8 +8,11 @@
 )]
 
 pub mod listener;
+pub mod extent;
 pub mod seaweed;
 pub mod server;
+pub mod tool;
+pub mod versions;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +20,18 @@ use std::process::{Command, Output};
 
 /// 2026-11-01 00:00 UTC.
 pub const NOW: i64 = 1_793_491_200;
+
+/// Copies a file, or a folder with everything in it.
+pub fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        fs::copy(from, to).unwrap();
+    }
+}
 
 /// A working folder with articles.
 pub struct Site {
@@ -63,23 +78,21 @@ impl Site {
         self.home.path().join(path)
     }
 
-    pub fn put(&self, path: &str, text: impl AsRef<[u8]>) {
+    /// Writes a file that an editor may still be at.
+    pub fn write(&self, path: &str, text: impl AsRef<[u8]>) {
         let place = self.path(path);
         fs::create_dir_all(place.parent().unwrap()).unwrap();
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "an author's editor is not atomic either"
-        )]
         fs::write(&place, text).unwrap();
-        // no editor is still at it
+    }
+
+    /// Writes a file that is an hour old: no editor is still at it.
+    pub fn put(&self, path: &str, text: impl AsRef<[u8]>) {
+        self.write(path, text);
+        let file = fs::File::options().append(true).open(self.path(path));
+        let file = file.unwrap();
         let hour = std::time::Duration::from_hours(1);
-        let mtime = fs::metadata(&place).unwrap().modified().unwrap() - hour;
-        fs::File::options()
-            .append(true)
-            .open(&place)
-            .unwrap()
-            .set_modified(mtime)
-            .unwrap();
+        let mtime = file.metadata().unwrap().modified().unwrap() - hour;
+        file.set_modified(mtime).unwrap();
     }
 
     /// An article with a title and a date.
@@ -92,6 +105,11 @@ impl Site {
 
     pub fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// Moves a file or a folder, over what is there.
+    pub fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.path(from), self.path(to)).unwrap();
     }
 
     pub fn remove(&self, path: &str) {

@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use super::tool::{self, cache, skip};
+
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/seaweed/store.py");
 
 /// The store's `weed`.
@@ -15,27 +17,27 @@ fn weed() -> PathBuf {
     if let Some(weed) = std::env::var_os("TIDINGS_WEED") {
         return weed.into();
     }
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.unwrap_or_else(|| {
-        let home = std::env::var_os("HOME").map(PathBuf::from);
-        home.unwrap_or_default().join(".cache")
-    });
-    cache.join("tidings-weed/bin/weed")
+    cache().join("tidings-weed/bin/weed")
+}
+
+/// Returns whether there is a store to test with; without one the test that asks is skipped.
+pub fn is_installed() -> bool {
+    if !weed().is_file() {
+        skip(
+            "SeaweedFS is not installed (`.ci/install` does that; TIDINGS_WEED names another `weed`)",
+        );
+        return false;
+    }
+    tool::is_installed("python3")
 }
 
 /// The endpoint of the store; it goes with this process, when its standard input ends.
 pub fn endpoint() -> &'static str {
     static STORE: OnceLock<(Mutex<Child>, String)> = OnceLock::new();
     let (_, endpoint) = STORE.get_or_init(|| {
-        let weed = weed();
-        assert!(
-            weed.exists(),
-            "there is no `{}`: `.ci/install` puts it there, or set TIDINGS_WEED",
-            weed.display()
-        );
         let mut store = Command::new("python3")
             .arg(SCRIPT)
-            .arg(weed)
+            .arg(weed())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

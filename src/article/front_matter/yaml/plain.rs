@@ -188,6 +188,8 @@ fn flow(list: &str) -> Option<Value> {
 mod tests {
     use proptest::prelude::*;
 
+    use crate::extent::cases;
+
     use super::super::{Value, parsed};
     use super::read;
 
@@ -294,7 +296,7 @@ mod tests {
     ];
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(cases(2_000, 20_000))]
 
         #[test]
         fn what_is_read_at_once_is_read_as_by_the_parser(

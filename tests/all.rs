@@ -1,0 +1,59 @@
+//! All tests that need no feature, as one program: it compiles and links once, and its tests run side by side.
+//! `cargo test --test all hub::` runs those of `tests/hub.rs`. What needs a tool beyond Rust, a C compiler and git is
+//! skipped where the tool is missing (`common::tool`).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::format_collect,
+    reason = "a test may fail, print, write files and ask for the time, and need not be quick"
+)]
+
+// the program's: thousands of builds take what they need again and again
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+mod common;
+
+mod announce;
+mod build;
+mod cases;
+mod commands;
+mod corpora;
+mod crash;
+mod dates;
+mod deploy;
+mod dialects;
+mod feeds;
+mod folder;
+mod gate;
+mod html;
+mod http;
+mod hub;
+mod identity;
+mod keys;
+mod pairwise;
+mod proxies;
+mod readme;
+mod round_trip;
+mod serve;
+mod sockets;
+mod unprotected;
+mod watch;
+
+#[test]
+fn every_file_of_tests_is_a_module_here() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let here = std::fs::read_to_string(folder.join("all.rs")).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(name) = name.strip_suffix(".rs") else {
+            continue;
+        };
+        // the second needs a feature
+        let is_listed = here.contains(&format!("\nmod {name};\n"));
+        assert!(is_listed || ["all", "bucket"].contains(&name), "{name}");
+    }
+}
