@@ -1,4 +1,4 @@
-//! The inner rooms, one by one: `cargo bench --bench rooms`.
+//! The inner rooms, one by one: `cargo bench --profile dist --bench rooms`.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
