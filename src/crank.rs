@@ -140,7 +140,7 @@ impl Crank {
             board: Board::default(),
             herald,
             clock: clock_of_day,
-            finished: Finished::default(),
+            finished: Finished::watching(),
             manifest: None,
             desk: Desk::that_stays(),
             next: None,

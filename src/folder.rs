@@ -108,9 +108,13 @@ impl Finished {
         self.lock().done.clear();
     }
 
-    /// From now on a file that is missing may be a gap between two versions of it.
-    pub fn watch(&self) {
-        self.lock().watches = true;
+    /// For a program that goes on: a file that is missing may be a gap between two versions of it.
+    #[must_use]
+    pub fn watching() -> Self {
+        Self(Arc::new(Mutex::new(Known {
+            watches: true,
+            ..Known::default()
+        })))
     }
 
     /// Whether an article is missing, and has not only another name: perhaps its next version is on the way.

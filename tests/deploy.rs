@@ -2,8 +2,9 @@
 //! withdrawn meanwhile, and in the end everything is there.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -198,4 +199,38 @@ fn a_slow_writer_shows_no_half_text() {
             }
         }
     });
+}
+
+#[test]
+fn a_gap_is_waited_for_though_everything_is_looked_at_meanwhile() {
+    let site = site(COUNT);
+    let settings = site.read("tidings.toml");
+    site.put(
+        "tidings.toml",
+        format!("{settings}admin = \"unix:admin.sock\"\n"),
+    );
+    let server = Server::start(&site);
+    for version in 1..=5 {
+        site.rename("articles/a00.md", "articles/a00.md~");
+        let mut admin = UnixStream::connect(site.path("admin.sock")).unwrap();
+        let request = "POST /refresh HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        admin.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        admin.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+        // within the 200 ms for which a gap is waited for
+        for _ in 0..20 {
+            assert_eq!(entries(&server).len(), COUNT, "something is withdrawn");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        site.rename("articles/a00.md~", "articles/a00.md");
+        // the gap is over before the next one begins
+        site.put("articles/a01.md", whole(1, version));
+        until("another article is served", || {
+            entries(&server).contains(&(1, version))
+        });
+    }
+    // and what stays away is withdrawn
+    site.remove("articles/a00.md");
+    until("it is withdrawn", || entries(&server).len() == COUNT - 1);
 }

@@ -137,7 +137,8 @@ pub(super) fn look(
 ) -> Result<Look, Halt> {
     let (catalogue, aside) = (&desk.catalogue, &desk.aside);
     let root = &config.articles;
-    let (mut waited, mut missed) = (Duration::ZERO, Duration::ZERO);
+    let mut waited = Duration::ZERO;
+    let mut missing_since = None;
     let mut heard = order.heard.as_ref().filter(|_| desk.has_walked);
     loop {
         let few = heard.and_then(|heard| {
@@ -171,8 +172,14 @@ pub(super) fn look(
         // whoever wrote between the look and the reading may not be done
         let is_whole = parsed.iter().all(|parsed| parsed.as_seen)
             && folder::unrest(&scan, &order.finished, (order.clock)()).is_zero();
-        // an editor that puts the text aside before it writes the new one leaves a gap, and half a deployment too
-        let has_gap = missed < folder::QUIET && order.finished.misses(&scan, catalogue);
+        // an editor that puts the text aside before it writes the new one leaves a gap, and half a deployment too. Whoever
+        // heard of it may have waited, but not for what has happened since
+        let has_gap = order.finished.misses(&scan, catalogue) && {
+            let now = (order.clock)();
+            let since = *missing_since.get_or_insert(now);
+            now.duration_since(since)
+                .is_ok_and(|gap| gap < folder::QUIET)
+        };
         if (is_whole && !has_gap) || waited >= PATIENCE {
             let mut look = Look {
                 scan,
@@ -191,11 +198,6 @@ pub(super) fn look(
             }
             return Ok(look);
         }
-        missed = if has_gap {
-            missed + PAUSE
-        } else {
-            Duration::ZERO
-        };
         waited += PAUSE;
         // what is going on is more than what was heard
         heard = None;
