@@ -174,11 +174,13 @@ pub(super) fn look(
             && folder::unrest(&scan, &order.finished, (order.clock)()).is_zero();
         // an editor that puts the text aside before it writes the new one leaves a gap, and half a deployment too. Whoever
         // heard of it may have waited, but not for what has happened since
-        let has_gap = order.finished.misses(&scan, catalogue) && {
+        let has_gap = if order.finished.misses(&scan, catalogue) {
             let now = (order.clock)();
-            let since = *missing_since.get_or_insert(now);
-            now.duration_since(since)
-                .is_ok_and(|gap| gap < folder::QUIET)
+            let gap = now.duration_since(*missing_since.get_or_insert(now));
+            gap.is_ok_and(|gap| gap < folder::QUIET)
+        } else {
+            missing_since = None;
+            false
         };
         if (is_whole && !has_gap) || waited >= PATIENCE {
             let mut look = Look {
