@@ -108,7 +108,7 @@ impl Finished {
         self.lock().done.clear();
     }
 
-    /// For a program that goes on: a file that is missing may be a gap between two versions of it.
+    /// Returns one for a program that keeps running: it waits a moment before it believes that a file is gone.
     #[must_use]
     pub fn watching() -> Self {
         Self(Arc::new(Mutex::new(Known {
@@ -117,7 +117,8 @@ impl Finished {
         })))
     }
 
-    /// Whether an article is missing, and has not only another name: perhaps its next version is on the way.
+    /// Returns whether an article, or the file that describes a folder, is missing and was not just renamed: its next
+    /// version may be on the way.
     #[must_use]
     pub fn misses(&self, scan: &Scan, known: &Catalogue) -> bool {
         if !self.lock().watches {
@@ -125,9 +126,10 @@ impl Finished {
         }
         let gone = scan.gone.iter().filter(|path| !scan.broken.contains(*path));
         let gone = gone.filter_map(|path| known.at(path));
-        let mut articles = gone.filter(|row| row.class == Class::Article && row.stamp.inode != 0);
+        // without the file that describes a folder, the drafts in it would be published
+        let mut texts = gone.filter(|row| row.class != Class::Asset && row.stamp.inode != 0);
         let inodes: HashSet<u64> = scan.changed.iter().map(|found| found.stamp.inode).collect();
-        articles.any(|row| !inodes.contains(&row.stamp.inode))
+        texts.any(|row| !inodes.contains(&row.stamp.inode))
     }
 
     /// How long this file must have been left alone to be read.

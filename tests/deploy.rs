@@ -201,24 +201,35 @@ fn a_slow_writer_shows_no_half_text() {
     });
 }
 
-#[test]
-fn a_gap_is_waited_for_though_everything_is_looked_at_meanwhile() {
+/// Makes the server look at the whole folder, whatever it heard.
+fn refresh(site: &Site) {
+    let mut admin = UnixStream::connect(site.path("admin.sock")).unwrap();
+    let request = "POST /refresh HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    admin.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    admin.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+}
+
+/// A site whose server can be told to look at everything.
+fn site_with_admin() -> Site {
     let site = site(COUNT);
     let settings = site.read("tidings.toml");
     site.put(
         "tidings.toml",
         format!("{settings}admin = \"unix:admin.sock\"\n"),
     );
+    site
+}
+
+#[test]
+fn a_gap_is_waited_for_though_everything_is_looked_at_meanwhile() {
+    let site = site_with_admin();
     let server = Server::start(&site);
     for version in 1..=5 {
         site.rename("articles/a00.md", "articles/a00.md~");
-        let mut admin = UnixStream::connect(site.path("admin.sock")).unwrap();
-        let request = "POST /refresh HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-        admin.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        admin.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
-        // within the 200 ms for which a gap is waited for
+        refresh(&site);
+        // a gap is waited for 200 ms
         for _ in 0..20 {
             assert_eq!(entries(&server).len(), COUNT, "something is withdrawn");
             std::thread::sleep(Duration::from_millis(2));
@@ -233,4 +244,26 @@ fn a_gap_is_waited_for_though_everything_is_looked_at_meanwhile() {
     // and what stays away is withdrawn
     site.remove("articles/a00.md");
     until("it is withdrawn", || entries(&server).len() == COUNT - 1);
+}
+
+#[test]
+fn drafts_stay_drafts_while_the_file_that_says_so_is_replaced() {
+    let site = site_with_admin();
+    let section = "articles/later/_index.md";
+    site.put(section, "---\ndraft: true\n---\n");
+    site.put("articles/later/x.md", whole(99, 0));
+    let server = Server::start(&site);
+    for version in 1..=5 {
+        site.rename(section, &format!("{section}~"));
+        refresh(&site);
+        for _ in 0..20 {
+            assert_eq!(entries(&server).len(), COUNT, "a draft is published");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        site.rename(&format!("{section}~"), section);
+        site.put("articles/a01.md", whole(1, version));
+        until("another article is served", || {
+            entries(&server).contains(&(1, version))
+        });
+    }
 }
