@@ -60,7 +60,7 @@ pub mod publisher;
 pub mod crank;
 pub mod cli;
 
-/// How many cases property tests run: the one file that they and the tests of `tests` share.
+/// How many cases property tests run; shared with the tests in `tests`.
 #[cfg(test)]
 #[path = "../tests/common/extent.rs"]
 #[allow(unreachable_pub, reason = "it is public for the tests of `tests`")]

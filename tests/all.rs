@@ -1,6 +1,6 @@
 //! All tests that need no feature, as one program: it compiles and links once, and its tests run side by side.
-//! `cargo test --test all hub::` runs those of `tests/hub.rs`. What needs a tool beyond Rust, a C compiler and git is
-//! skipped where the tool is missing (`common::tool`).
+//! `cargo test --test all hub::` runs those of `tests/hub.rs`. A test that needs a tool beyond Rust, a C compiler and
+//! git is skipped where the tool is missing (`common::tool`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,7 +11,7 @@
     reason = "a test may fail, print, write files and ask for the time, and need not be quick"
 )]
 
-// the program's: thousands of builds take what they need again and again
+// the program's allocator: property tests run thousands of builds in this process
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -52,7 +52,7 @@ fn every_file_of_tests_is_a_module_here() {
         let Some(name) = name.strip_suffix(".rs") else {
             continue;
         };
-        // the second needs a feature
+        // `bucket` is a program of its own, since it needs a feature
         let is_listed = here.contains(&format!("\nmod {name};\n"));
         assert!(is_listed || ["all", "bucket"].contains(&name), "{name}");
     }

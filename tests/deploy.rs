@@ -1,5 +1,5 @@
-//! `tidings serve` while articles are deployed into its folder: whatever the way, no reader gets half a text, nothing is
-//! withdrawn meanwhile, and in the end everything is there.
+//! `tidings serve` while articles are deployed into its folder. However that is done, no reader gets half a text, nothing
+//! is withdrawn meanwhile, and in the end everything is served.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -78,14 +78,14 @@ fn rename_over(site: &Site, version: usize) {
     }
 }
 
-/// As long as it takes to start the next command of a script.
+/// Waits as long as a shell takes to start the next command.
 fn a_moment() {
     std::thread::sleep(Duration::from_millis(2));
 }
 
 fn git(site: &Site, folder: &str, arguments: &[&str]) {
     let mut command = Command::new("git");
-    // whatever the settings of who runs the test, and also in a hook of git
+    // the user's settings and a surrounding git hook must not matter
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
         command.env_remove(name);
     }
@@ -158,7 +158,7 @@ fn another_folder_in_its_place_shows_no_half_text() {
 #[test]
 fn a_symlink_that_leads_elsewhere_shows_no_half_text() {
     converges(&site(COUNT), |site, version| {
-        // what is edited behind the link is seen, too
+        // edits through the link must be seen, too
         match version % 3 {
             0 => put_aside(site, version),
             1 => rename_over(site, version),

@@ -172,8 +172,8 @@ pub(super) fn look(
         // whoever wrote between the look and the reading may not be done
         let is_whole = parsed.iter().all(|parsed| parsed.as_seen)
             && folder::unrest(&scan, &order.finished, (order.clock)()).is_zero();
-        // an editor that puts the text aside before it writes the new one leaves a gap, and half a deployment too. Whoever
-        // heard of it may have waited, but not for what has happened since
+        // an editor that puts the text aside before it writes the new one leaves a gap, and half a deployment too. The
+        // watcher waits for that too, but not for what happens after it has decided
         let has_gap = if order.finished.misses(&scan, catalogue) {
             let now = (order.clock)();
             let gap = now.duration_since(*missing_since.get_or_insert(now));

@@ -13,7 +13,7 @@ pub fn rounds<N>(short: N, long: N) -> N {
 
 /// Returns the settings of a property test that runs `short` cases, or `long` ones where `TIDINGS_LONG_TESTS` is set.
 ///
-/// The seed is fixed, so that what fails is what changed. `PROPTEST_RNG_SEED` sets another one.
+/// The seed is fixed, so that a failure comes from a change and not from chance. `PROPTEST_RNG_SEED` sets another one.
 pub fn cases(short: u32, long: u32) -> Config {
     let default = Config::default();
     let rng_seed = match default.rng_seed {

@@ -63,7 +63,7 @@ impl Listener {
     }
 
     pub fn at(address: &str, behaviour: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
-        // a callback that keeps all connections open needs more than 1,024, which is what most systems begin with
+        // a callback that keeps its connections open needs more descriptors than the usual 1,024
         let _ = tidings::server::descriptors();
         let listener = TcpListener::bind(address).unwrap();
         let port = listener.local_addr().unwrap().port();

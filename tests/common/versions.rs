@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Site;
 use super::server::Server;
 
-/// Says that it is over, even when a test fails: else those who wait for it never end.
+/// Sets a flag when it is dropped, also when a test fails, so that threads that wait for the flag end.
 pub struct Over<'a>(pub &'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -18,7 +18,7 @@ impl Drop for Over<'_> {
     }
 }
 
-/// With a permalink, so that a turn is about feeds alone.
+/// Returns a site with a permalink, so that a build writes feeds and no pages.
 pub fn site(articles: usize) -> Site {
     let site = Site::bare();
     site.put(
@@ -35,7 +35,7 @@ pub fn site(articles: usize) -> Site {
     site
 }
 
-/// A text that shows whether it is whole, and which version it is.
+/// Returns a text that shows whether it is whole, and which version it is.
 pub fn text(n: usize, version: usize) -> String {
     format!(
         "BEGIN {n}/{version} {}END {n}/{version}",
@@ -50,7 +50,7 @@ pub fn whole(n: usize, version: usize) -> String {
     )
 }
 
-/// The entries of the feed: number and version of each, all of them whole.
+/// Returns the entries of the feed: number and version of each, all of them whole.
 pub fn entries(server: &Server) -> BTreeSet<(usize, usize)> {
     let feed: serde_json::Value = serde_json::from_str(&server.body("/feed.json")).unwrap();
     let items = feed["items"].as_array().unwrap();
@@ -77,7 +77,7 @@ pub fn all(count: usize, version: usize) -> BTreeSet<(usize, usize)> {
     (0..count).map(|n| (n, version)).collect()
 }
 
-/// Writes in pieces, with pauses.
+/// Writes a file in pieces, with pauses.
 pub fn write_slowly(site: &Site, path: &str, text: &str) {
     let mut file = fs::File::create(site.path(path)).unwrap();
     for piece in text.as_bytes().chunks(text.len() / 6 + 1) {
