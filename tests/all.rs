@@ -41,6 +41,7 @@ mod round_trip;
 mod serve;
 mod sockets;
 mod unprotected;
+mod upgrades;
 mod watch;
 
 #[test]
