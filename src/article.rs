@@ -2,19 +2,21 @@
 //!
 //! This room reads bytes and gives values. It knows no folder, no clock, no ledger and no feed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 use encoding_rs::Encoding;
 use serde::{Deserialize, Serialize};
 
-use crate::problem::Problem;
+use crate::problem::{Level, Problem};
 
 pub mod date;
 mod decode;
 mod digest;
 pub mod front_matter;
 pub mod head;
+pub mod hidden;
 mod keys;
 pub mod language;
 pub mod location;
@@ -95,6 +97,12 @@ impl Body {
     #[must_use]
     pub fn source(&self) -> &str {
         self.file.get(self.start..).unwrap_or_default()
+    }
+
+    /// The text without what its author hides in it: see [`hidden`].
+    #[must_use]
+    pub fn shown(&self) -> Cow<'_, str> {
+        hidden::hide(self.source(), self.markup)
     }
 }
 
@@ -205,6 +213,9 @@ pub struct Article {
 pub enum Outcome {
     /// An article; [`Visibility`] says whether it is for the public.
     Article(Box<Article>),
+    /// An article of which it is not clear that it is for the public now: a date of it cannot be read, say. An earlier
+    /// version of it may stay; where there is none it waits for its author.
+    Held(Box<Article>),
     /// Not understood well enough to publish; an earlier version of it may stay.
     Broken,
     /// No text at all: an editor in the middle of saving; an earlier version of it may stay.
@@ -279,14 +290,12 @@ pub fn read(source: Source<'_>, dialect: &Dialect) -> Reading {
         start,
         line,
     };
-    let article = article(&mut keys, body);
+    let outcome = article(&mut keys, body);
     let Keys {
         problems, origins, ..
     } = keys;
     Reading {
-        outcome: article.map_or(Outcome::Broken, |article| {
-            Outcome::Article(Box::new(article))
-        }),
+        outcome,
         problems,
         origins,
         keys: head
@@ -310,16 +319,22 @@ fn redirect(path: &str, parts: &front_matter::Parts<'_>) -> Option<Problem> {
         .then(|| Problem::info(path, "is only a redirect, no article"))
 }
 
-/// `None` if it is not clear whether the article is for the public.
-fn article(keys: &mut Keys<'_>, mut body: Body) -> Option<Article> {
+/// Understands the keys of a head, and the text below it.
+fn article(keys: &mut Keys<'_>, mut body: Body) -> Outcome {
     let declared = keys.title();
     let declared_summary = keys.summary();
     let digest = digest::digest(declared.as_deref(), declared_summary.as_deref(), &body);
+    let shown = |text: String| {
+        let shown = words::folded(&hidden::hide_in_words(&text));
+        (!shown.is_empty()).then_some(shown)
+    };
+    let (declared, declared_summary) = (declared.and_then(shown), declared_summary.and_then(shown));
+    let mut is_held = keys.hidden(&body);
     let page_title = keys
         .head
         .get(front_matter::PAGE_TITLE)
         .and_then(|(_, value)| value.text())
-        .map(String::from);
+        .and_then(|title| shown(title.into_owned()));
     let title = match declared {
         Some(text) => Some(Title {
             text,
@@ -327,16 +342,25 @@ fn article(keys: &mut Keys<'_>, mut body: Body) -> Option<Article> {
         }),
         None => title::find(keys.path, page_title, &mut body),
     };
-    let visibility = keys.visibility()?;
-    let why = keys.origins.last().filter(|origin| origin.what == "state");
+    let Some(visibility) = keys.visibility() else {
+        return Outcome::Broken;
+    };
+    let why = keys.origins.iter().find(|origin| origin.what == "state");
     let why = why.map(|origin| format!("`{}` in line {}", origin.key, origin.line));
-    Some(Article {
+    let said = keys.problems.len();
+    let (published, expires) = (keys.published(&mut is_held), keys.expires(&mut is_held));
+    let is_draft = visibility == Visibility::Draft;
+    for problem in keys.problems[said..].iter_mut().filter(|_| is_draft) {
+        // a draft may wait for its date
+        problem.level = Level::Info;
+    }
+    let article = Box::new(Article {
         path: keys.path.to_owned(),
         id: keys.id(),
         title,
-        published: keys.published(),
+        published,
         updated: keys.updated(),
-        expires: keys.expires(),
+        expires,
         visibility,
         why,
         url: keys.url(),
@@ -348,13 +372,18 @@ fn article(keys: &mut Keys<'_>, mut body: Body) -> Option<Article> {
         tags: keys.tags(),
         categories: keys.categories(),
         authors: keys.authors(),
-        summary: declared_summary.or_else(|| more::above(body.source())),
+        summary: declared_summary.or_else(|| more::above(&body.shown())),
         image: keys.image(),
         enclosures: keys.enclosures(),
         language: keys.language(),
         digest,
         body,
-    })
+    });
+    if is_held && !is_draft {
+        Outcome::Held(article)
+    } else {
+        Outcome::Article(article)
+    }
 }
 
 impl Markup {

@@ -197,11 +197,11 @@ fn expanded<'a>(
     around: &template::Around<'_>,
     problems: &mut Vec<Problem>,
 ) -> Cow<'a, str> {
-    let source = article.body.source();
-    if !template::is_in(source) {
-        return source.into();
+    let source = article.body.shown();
+    if !template::is_in(&source) {
+        return source;
     }
-    let (text, dropped) = template::expand(source, article.body.markup, around);
+    let (text, dropped) = template::expand(&source, article.body.markup, around);
     let mut told: Vec<(&str, usize)> = Vec::new();
     for one in &dropped {
         match told.iter_mut().find(|(what, _)| *what == one.what) {

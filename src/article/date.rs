@@ -70,16 +70,23 @@ pub fn parse(text: &str, zone: Tz) -> Result<Date, String> {
 const EXAMPLE: &str = "write it like `2026-09-14` or `2026-09-14T07:45:00+02:00`";
 
 fn read(text: &str, zone: Tz) -> Result<Date, String> {
+    if let Some(date) = compact(text, zone) {
+        return Ok(date);
+    }
     if text.bytes().next().is_some_and(|b| b.is_ascii_digit())
         && let Some((day, rest)) = numeric_day(text)?
     {
         return time_of(day, rest, zone).ok_or_else(|| impossible(text));
     }
-    if let Ok(instant) = DateTime::parse_from_rfc2822(text) {
-        return Ok(Date::Instant(instant.to_utc()));
+    if let Some((day, rest)) = worded_day(text) {
+        return time_of(day, rest, zone).ok_or_else(|| impossible(text));
     }
-    let (day, rest) = worded_day(text).ok_or_else(|| impossible(text))?;
-    time_of(day, rest, zone).ok_or_else(|| impossible(text))
+    // a year of two digits, and comments; the library guesses what it does not know of a zone
+    let zone = text.rsplit(' ').next().and_then(offset_of);
+    match DateTime::parse_from_rfc2822(text) {
+        Ok(instant) if zone.is_some() => Ok(Date::Instant(instant.to_utc())),
+        _ => Err(impossible(text)),
+    }
 }
 
 fn impossible(text: &str) -> String {
@@ -89,7 +96,43 @@ fn impossible(text: &str) -> String {
     )
 }
 
-/// `2024-05-01`, `2024/5/1` at the beginning of `text`, and what follows. `03/05/2024` is two days.
+/// Reads digits alone: a day (`20240501`), a day and a time (`20240501T100000Z`, `20240501100000`), or the seconds (9 or
+/// 10 digits) or milliseconds (12 or 13) since 1970.
+fn compact(text: &str, zone: Tz) -> Option<Date> {
+    let (digits, rest) = number(text);
+    let number: i64 = digits.parse().ok()?;
+    match digits.len() {
+        8 if rest.is_empty() => Some(Date::Day(compact_day(digits)?)),
+        8 => {
+            let rest = rest.strip_prefix(['T', 't', ' '])?;
+            let (time, rest) = self::number(rest);
+            compact_time(compact_day(digits)?, time, rest, zone)
+        }
+        9 | 10 if rest.is_empty() => DateTime::from_timestamp(number, 0).map(Date::Instant),
+        12 | 13 if rest.is_empty() => DateTime::from_timestamp_millis(number).map(Date::Instant),
+        14 if rest.is_empty() => {
+            let (day, time) = digits.split_at(8);
+            compact_time(compact_day(day)?, time, "", zone)
+        }
+        _ => None,
+    }
+}
+
+fn compact_day(digits: &str) -> Option<NaiveDate> {
+    date(digits.get(..4)?, digits.get(4..6)?, digits.get(6..)?)
+}
+
+/// Reads `1000` or `100000`, with or without a zone.
+fn compact_time(day: NaiveDate, time: &str, rest: &str, zone: Tz) -> Option<Date> {
+    let time = match time.len() {
+        4 => format!("{}:{}", &time[..2], &time[2..]),
+        6 => format!("{}:{}:{}", &time[..2], &time[2..4], &time[4..]),
+        _ => return None,
+    };
+    time_of(day, &format!("{time}{rest}"), zone)
+}
+
+/// `2024-05-01`, `2024/5/1`, `1.5.2024` at the beginning of `text`, and what follows. `03/05/2024` is two days.
 fn numeric_day(text: &str) -> Result<Option<(NaiveDate, &str)>, String> {
     let (first, rest) = number(text);
     let separator = rest.chars().next();
@@ -97,6 +140,16 @@ fn numeric_day(text: &str) -> Result<Option<(NaiveDate, &str)>, String> {
         let (month, rest) = number(&rest[1..]);
         if let Some(rest) = rest.strip_prefix(separator) {
             let (day, rest) = number(rest);
+            // with dots the day stands first wherever dates are written so
+            if separator == '.'
+                && matches!((first.len(), month.len()), (1 | 2, 1 | 2))
+                && day.len() == 4
+            {
+                let date = date(day, month, first);
+                return date
+                    .map(|date| Some((date, rest)))
+                    .ok_or_else(|| impossible(text));
+            }
             if first.len() <= 2 && day.len() == 4 {
                 return Err(format!(
                     "`{text}` is ambiguous: day and month may be either; write it as `{day}-MM-DD`"
@@ -202,22 +255,60 @@ fn time_of(day: NaiveDate, rest: &str, zone: Tz) -> Option<Date> {
     }
     let (time, behind) = clock(rest)?;
     let time = day.and_time(time);
+    // JavaScript writes the name of the zone in parentheses behind its offset
+    let behind = match behind.split_once('(') {
+        Some((offset, name)) if !offset.trim().is_empty() && name.trim_end().ends_with(')') => {
+            offset
+        }
+        _ => behind,
+    };
     let instant = match behind.trim() {
         "" => local(time, zone),
-        "Z" | "z" | "UTC" | "GMT" | "UT" => time.and_utc(),
         name if name.contains('/') => local(time, name.parse().ok()?),
-        // Nikola writes `UTC+02:00`
-        offset => FixedOffset::east_opt(self::offset(
-            offset
-                .strip_prefix("UTC")
-                .or(offset.strip_prefix("GMT"))
-                .unwrap_or(offset),
-        )?)?
-        .from_local_datetime(&time)
-        .single()?
-        .to_utc(),
+        name => FixedOffset::east_opt(offset_of(name)?)?
+            .from_local_datetime(&time)
+            .single()?
+            .to_utc(),
     };
     Some(Date::Instant(instant))
+}
+
+/// The offset of a zone that is written as a number or by a name, in seconds.
+///
+/// The names are those of RFC 822 §5.1 and of Europe's zones. `IST`, `BST`, `CST` of China and their kin are several zones
+/// each; of these only what RFC 822 defines is read.
+fn offset_of(name: &str) -> Option<i32> {
+    const HOURS: [(&str, i32); 19] = [
+        ("Z", 0),
+        ("UTC", 0),
+        ("UT", 0),
+        ("GMT", 0),
+        ("EST", -5),
+        ("EDT", -4),
+        ("CST", -6),
+        ("CDT", -5),
+        ("MST", -7),
+        ("MDT", -6),
+        ("PST", -8),
+        ("PDT", -7),
+        ("WET", 0),
+        ("WEST", 1),
+        ("CET", 1),
+        ("CEST", 2),
+        ("MESZ", 2),
+        ("EET", 2),
+        ("EEST", 3),
+    ];
+    let known = HOURS
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
+    if let Some((_, hours)) = known {
+        return Some(hours * 3600);
+    }
+    // Nikola writes `UTC+02:00`
+    let upper = name.to_ascii_uppercase();
+    let number = upper.strip_prefix("UTC").or(upper.strip_prefix("GMT"));
+    offset(number.unwrap_or(&upper).trim_start())
 }
 
 /// `07:45`, `07:45:00`, `07:45:00.123`, `7:45 pm`; fractions are cut off, and a leap second is the second before.
@@ -278,34 +369,57 @@ fn offset(text: &str) -> Option<i32> {
     (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
-/// A date in a path: `2024-05-01-x.md`, `2024/05/01/x`. The last part that has one counts.
+/// Finds a date in a path: `2024-05-01-x.md`, `2024/05/01/x`. The last part that has one counts.
 #[must_use]
 pub fn in_path(path: &str) -> Option<Date> {
-    let segments: Vec<&str> = path
-        .split('/')
-        .filter(|segment| !segment.is_empty())
-        .collect();
-    let named = segments.iter().rev().find_map(|segment| in_name(segment));
-    let nested = segments.windows(3).rev().find_map(|window| {
-        let [year, month, day] = window else {
-            return None;
-        };
-        let fits = year.len() == 4 && matches!(month.len(), 1 | 2) && matches!(day.len(), 1 | 2);
-        fits.then(|| date(year, month, day)).flatten()
-    });
-    named
-        .or(nested)
-        .filter(|day| (1970..=9999).contains(&day.year()))
+    let named = segments(path).rev().filter_map(in_name);
+    let nested = nested(path).into_iter().rev();
+    let days = named.chain(nested);
+    let mut days = days.filter_map(|[year, month, day]| date(year, month, day));
+    days.find(|day| (1970..=9999).contains(&day.year()))
         .map(Date::Day)
 }
 
-fn in_name(name: &str) -> Option<NaiveDate> {
+/// Finds what has the form of a date in a path, and names a day that no calendar has: `2024-02-30-x.md`.
+#[must_use]
+pub fn impossible_in_path(path: &str) -> Option<String> {
+    let named = segments(path).rev().filter_map(in_name);
+    let nested = nested(path).into_iter().rev();
+    let nested = nested.filter(|parts| parts[1..].iter().all(|part| part.len() == 2));
+    let mut forms = named.chain(nested);
+    // numbers of telephones and of parts have that form, too
+    let is_year = |year: &str| matches!(year.get(..2), Some("19" | "20" | "21"));
+    let form = forms.find(|[year, ..]| is_year(year))?;
+    let [year, month, day] = form;
+    date(year, month, day).is_none().then(|| form.join("-"))
+}
+
+fn segments(path: &str) -> impl DoubleEndedIterator<Item = &str> {
+    path.split('/').filter(|segment| !segment.is_empty())
+}
+
+/// Three segments that follow each other and have the form of a date.
+fn nested(path: &str) -> Vec<[&str; 3]> {
+    let segments: Vec<&str> = segments(path).collect();
+    let fits = |[year, month, day]: &[&str; 3]| {
+        let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        let fit = year.len() == 4 && matches!(month.len(), 1 | 2) && matches!(day.len(), 1 | 2);
+        fit && [year, month, day].iter().all(|part| is_number(part))
+    };
+    let windows = segments.windows(3);
+    let windows = windows.filter_map(|window| window.try_into().ok());
+    windows.filter(fits).collect()
+}
+
+/// Year, month and day at the beginning of a name.
+fn in_name(name: &str) -> Option<[&str; 3]> {
     let bytes = name.as_bytes();
     let separator = *bytes.get(4).filter(|b| matches!(b, b'-' | b'_'))?;
     let end = bytes.get(10).is_none_or(|b| !b.is_ascii_digit());
-    if bytes.get(7) == Some(&separator) && end && name.is_char_boundary(10) {
-        date(name.get(..4)?, name.get(5..7)?, name.get(8..10)?)
-    } else {
-        None
+    if bytes.get(7) != Some(&separator) || !end || !name.is_char_boundary(10) {
+        return None;
     }
+    let parts = [name.get(..4)?, name.get(5..7)?, name.get(8..10)?];
+    let is_number = |text: &&str| text.bytes().all(|b| b.is_ascii_digit());
+    parts.iter().all(is_number).then_some(parts)
 }

@@ -20,6 +20,11 @@ pub(super) fn decode(
     let text = match bytes.as_slice() {
         [0xff, 0xfe, rest @ ..] => utf16(path, rest, u16::from_le_bytes)?.into(),
         [0xfe, 0xff, rest @ ..] => utf16(path, rest, u16::from_be_bytes)?.into(),
+        _ if is_unmarked_utf16(&bytes) => {
+            let what = "is UTF-16 without a byte order mark";
+            let remedy = "save the file as UTF-8; nothing of it is published until then";
+            return Err(Problem::error(path, what).remedy(remedy));
+        }
         _ => {
             let marked = bytes.strip_prefix(b"\xef\xbb\xbf");
             other(path, marked.unwrap_or(&bytes), fallback)?
@@ -30,6 +35,17 @@ pub(super) fn decode(
     } else {
         text.into_owned()
     })
+}
+
+/// Whether every other byte at the beginning is zero, as in UTF-16 (and three of four in UTF-32) of most languages. It is
+/// not read: which of its two orders it has is a guess.
+fn is_unmarked_utf16(bytes: &[u8]) -> bool {
+    let beginning = &bytes[..bytes.len().min(256)];
+    let zeros = |offset: usize| {
+        let every_other = beginning.iter().skip(offset).step_by(2);
+        every_other.filter(|byte| **byte == 0).count()
+    };
+    beginning.len() >= 4 && zeros(0).max(zeros(1)) * 4 > beginning.len()
 }
 
 /// UTF-8, or else the encoding that is configured.

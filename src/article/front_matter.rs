@@ -7,6 +7,7 @@ use super::{Markup, Problem};
 
 mod html;
 mod json;
+mod mangled;
 mod pairs;
 mod toml;
 mod yaml;
@@ -145,13 +146,55 @@ pub struct Parts<'a> {
 /// # Errors
 /// If there is a head that cannot be understood; nothing of such a file may be published.
 pub fn read<'a>(path: &str, text: &'a str, markup: Markup) -> Result<Parts<'a>, Problem> {
+    let mut parts = match declared(path, text, markup)? {
+        Some(parts) => parts,
+        None => {
+            refuse_mangled(path, text, markup)?;
+            Parts {
+                head: Head::default(),
+                body: text,
+                line: 1,
+            }
+        }
+    };
+    if markup == Markup::Html {
+        html::read(parts.body, parts.line, &mut parts.head);
+    }
+    Ok(parts)
+}
+
+/// A text without front matter must not begin with what is meant as such.
+fn refuse_mangled(path: &str, text: &str, markup: Markup) -> Result<(), Problem> {
+    let refuse = |line: u32, what: &str, remedy: &str| {
+        let remedy = format!("{remedy}; nothing of the file is published until then");
+        Err(Problem::error(path, what).at(line).remedy(remedy))
+    };
+    if let Some(found) = mangled::find(text) {
+        return refuse(found.line, &found.what, found.remedy);
+    }
+    let top = text.trim_start();
+    let seen = top.trim_start_matches(|c: char| c.is_whitespace() || mangled::is_invisible(c));
+    if seen.len() < top.len() && !matches!(declared(path, seen, markup), Ok(None)) {
+        let line = 1 + lines(&text[..text.len() - top.len()]);
+        let what = "an invisible character stands before the front matter";
+        return refuse(line, what, "delete all that stands before it");
+    }
+    Ok(())
+}
+
+/// Front matter in one of its forms; `None` if there is none.
+fn declared<'a>(path: &str, text: &'a str, markup: Markup) -> Result<Option<Parts<'a>>, Problem> {
     let blank = text.len() - text.trim_start_matches(['\n', ' ', '\t']).len();
     let start = text[..blank].rfind('\n').map_or(0, |newline| newline + 1);
     let (above, rest) = text.split_at(start);
     let above = lines(above);
     let first = rest.lines().next().unwrap_or_default().trim_end();
+    // YAML's own directives may stand above its first fence
+    let directives = yaml::directives(rest);
+    let (above, rest) = (above + lines(&rest[..directives]), &rest[directives..]);
+    let first = if directives == 0 { first } else { "---" };
     let fence = fence(first);
-    let mut parts = match fence {
+    let parts = match fence {
         Some(("---", Some(language))) => {
             let remedy =
                 "write it as YAML, TOML or JSON; nothing of the file is published until then";
@@ -176,15 +219,7 @@ pub fn read<'a>(path: &str, text: &'a str, markup: Markup) -> Result<Parts<'a>, 
             None if markup == Markup::Html => None,
             None => pairs::read(path, rest, above)?,
         },
-    }
-    .unwrap_or(Parts {
-        head: Head::default(),
-        body: text,
-        line: 1,
-    });
-    if markup == Markup::Html {
-        html::read(parts.body, parts.line, &mut parts.head);
-    }
+    };
     Ok(parts)
 }
 

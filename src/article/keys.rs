@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::front_matter::{Head, Value};
 use super::words::folded;
-use super::{Dialect, Problem, language, location};
+use super::{Body, Dialect, Problem, hidden, language, location};
 
 mod media;
 mod people;
@@ -76,6 +76,40 @@ impl Keys<'_> {
             }
         }
         None
+    }
+
+    /// Says what the text hides. Whether how much of it is for readers is a guess: then nothing of it is.
+    pub(super) fn hidden(&mut self, body: &Body) -> bool {
+        let hidden = hidden::find(body.source(), body.markup);
+        let line = |at: usize| {
+            let above = body.source()[..at].bytes().filter(|b| *b == b'\n').count();
+            body.line + u32::try_from(above).unwrap_or_default()
+        };
+        if let Some(first) = hidden.obsidian.first() {
+            let count = hidden.obsidian.len();
+            let times = if count > 1 {
+                format!(", {count} times")
+            } else {
+                String::new()
+            };
+            let what =
+                format!("text between `%%` and `%%` is a comment and is not published{times}");
+            let remedy = "put backticks around it to show it";
+            self.problems.push(
+                Problem::info(self.path, what)
+                    .at(line(*first))
+                    .remedy(remedy),
+            );
+        }
+        let Some((at, what, remedy)) = hidden.held else {
+            return false;
+        };
+        self.wrong(
+            line(at),
+            what,
+            &format!("{remedy}; the article is held until then"),
+        );
+        true
     }
 
     pub(super) fn id(&mut self) -> Option<String> {

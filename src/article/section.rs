@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::keys::Keys;
-use super::{Dialect, Markup, Problem, Source, Visibility, decode, front_matter};
+use super::{Dialect, Markup, Problem, Source, Visibility, decode, front_matter, hidden, words};
 
 /// A folder of articles, as its `_index.md` describes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,9 +44,13 @@ pub fn section(source: Source<'_>, dialect: &Dialect) -> (Section, Vec<Problem>)
         problems: Vec::new(),
         origins: Vec::new(),
     };
+    let shown = |text: String| {
+        let shown = words::folded(&hidden::hide_in_words(&text));
+        (!shown.is_empty()).then_some(shown)
+    };
     let section = Section {
-        title: keys.title(),
-        description: keys.summary(),
+        title: keys.title().and_then(shown),
+        description: keys.summary().and_then(shown),
         language: keys.declared_language(),
         draft: keys
             .visibility()

@@ -54,11 +54,10 @@ pub fn is_in(text: &str) -> bool {
 /// The text without templates: what is understood has become Markdown or HTML.
 #[must_use]
 pub fn expand(text: &str, markup: Markup, around: &Around<'_>) -> (String, Vec<Dropped>) {
-    let code = match markup {
-        Markup::Markdown => markdown_code(text),
-        Markup::Html => html_code(text, 0),
-        Markup::Text => return (text.to_owned(), Vec::new()),
-    };
+    if markup == Markup::Text {
+        return (text.to_owned(), Vec::new());
+    }
+    let code = code(text, markup);
     let items = Scan::of(text, &code, markup);
     let mut expansion = Expansion {
         text,
@@ -346,6 +345,15 @@ impl Expansion<'_> {
                 self.out.truncate(line);
             }
         }
+    }
+}
+
+/// Where code stands in a text, in order.
+pub(super) fn code(text: &str, markup: Markup) -> Vec<Range<usize>> {
+    match markup {
+        Markup::Markdown => markdown_code(text),
+        Markup::Html => html_code(text, 0),
+        Markup::Text => Vec::new(),
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn find(path: &str, page_title: Option<String>, body: &mut Body) -> O
         .or_else(|| file_name(path).map(title(TitleFrom::FileName)))
         .or_else(|| {
             let html = if body.markup == Markup::Text {
-                text::to_html(body.source())
+                text::to_html(&body.shown())
             } else {
                 html
             };
@@ -48,14 +48,15 @@ pub(super) fn find(path: &str, page_title: Option<String>, body: &mut Body) -> O
 
 /// The text without templates: where they lead does not matter to a title.
 fn without_templates(body: &Body) -> String {
-    if !template::is_in(body.source()) {
-        return body.source().to_owned();
+    let source = body.shown();
+    if !template::is_in(&source) {
+        return source.into_owned();
     }
     let around = template::Around {
         find: &|_| Some(String::new()),
         base: "/",
     };
-    template::expand(body.source(), body.markup, &around).0
+    template::expand(&source, body.markup, &around).0
 }
 
 /// A first line that reads as a headline: at most 120 characters, no end of a sentence, and a blank line behind it.
@@ -65,7 +66,10 @@ fn headline(body: &mut Body) -> Option<String> {
     let behind = lines.next()?;
     let text = folded(first);
     let sentence = text.ends_with(['.', '!', '?', '…', ':', ';', ',', '。', '！', '？']);
+    // what is hidden may go on below
+    let is_hidden = first.contains("<!--") || behind.contains("<!--");
     if text.is_empty()
+        || is_hidden
         || text.chars().count() > 120
         || sentence
         || !behind.trim().is_empty()

@@ -127,7 +127,7 @@ fn tell(listed: &Listed, survey: &Survey, config: &Config, now: DateTime<Utc>, w
         bytes,
     };
     let reading = article::read(source, &config.dialect);
-    let Outcome::Article(own) = &reading.outcome else {
+    let (Outcome::Article(own) | Outcome::Held(own)) = &reading.outcome else {
         return;
     };
     let from = |what: &str| origin(&reading.origins, what);

@@ -267,7 +267,9 @@ fn parse(found: &Found, config: &Config, order: &Order) -> Parsed {
                         Outcome::Article(article) => {
                             row.with(Reading::Whole, Some(&article), &notes)
                         }
-                        Outcome::Broken | Outcome::Empty => row.with(Reading::Broken, None, &notes),
+                        Outcome::Held(_) | Outcome::Broken | Outcome::Empty => {
+                            row.with(Reading::Broken, None, &notes)
+                        }
                         Outcome::Other => row.with(Reading::Other, None, &notes),
                     };
                 }
@@ -367,9 +369,14 @@ pub(super) fn fall_back(
     }
 }
 
+/// Reads what subscribers have already. What would hold an article back that nobody has seen yet does not matter any more.
 fn again(path: &str, bytes: Vec<u8>, config: &Config) -> Option<Article> {
     match article::parse(Source { path, bytes }, &config.dialect).0 {
-        Outcome::Article(article) if article.visibility != Visibility::Draft => Some(*article),
+        Outcome::Article(article) | Outcome::Held(article)
+            if article.visibility != Visibility::Draft =>
+        {
+            Some(*article)
+        }
         _ => None,
     }
 }

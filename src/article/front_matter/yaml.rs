@@ -31,10 +31,26 @@ pub(super) fn read(head: &str) -> Result<Option<Entries>, Fault> {
     if blank {
         return Ok(Some(Vec::new()));
     }
-    if !head.lines().any(is_key) {
+    // a flow mapping is one as a whole: `{title: A, draft: true}`
+    let is_flow = head.trim_start().starts_with('{') && head.trim_end().ends_with('}');
+    if !is_flow && !head.lines().any(|line| is_key(line.trim_start())) {
         return Ok(None);
     }
     parsed(head).map(Some)
+}
+
+/// How many bytes the directives above the first fence have (`%YAML 1.2`, YAML 1.2 §6.8); 0 if there are none, or no fence.
+pub(super) fn directives(text: &str) -> usize {
+    let mut length = 0;
+    for line in text.split_inclusive('\n') {
+        match line.trim_end() {
+            "---" => return length,
+            line if line.starts_with("%YAML ") || line.starts_with("%TAG ") => {}
+            _ => return 0,
+        }
+        length += line.len();
+    }
+    0
 }
 
 /// Reads a mapping of any form.

@@ -1,0 +1,237 @@
+//! Heads that are meant as front matter and are none: a fence with a sign too many, or with something before it. Their
+//! author believes that what they say counts, so nothing of such a file may be published as text.
+
+use super::{is_key, plain};
+
+/// Keys that front matter has and prose has not.
+const KNOWN: [&str; 24] = [
+    "title",
+    "date",
+    "draft",
+    "published",
+    "publish",
+    "publishdate",
+    "pubdate",
+    "layout",
+    "permalink",
+    "slug",
+    "tags",
+    "categories",
+    "category",
+    "author",
+    "authors",
+    "description",
+    "summary",
+    "status",
+    "lastmod",
+    "updated",
+    "private",
+    "weight",
+    "image",
+    "aliases",
+];
+
+/// Keys that keep an article from the public when they stand in a head.
+const SWITCHES: [&str; 5] = ["draft", "published", "publish", "private", "dgpublish"];
+
+/// A fence is looked for in so many lines of a text: what stands further down is shown on purpose.
+const NEAR: usize = 12;
+
+/// What is wrong with a head that is none.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Mangled {
+    /// Counted from 1.
+    pub(super) line: u32,
+    /// What is wrong.
+    pub(super) what: String,
+    /// What to do.
+    pub(super) remedy: &'static str,
+}
+
+/// Finds a head that is meant and cannot be read as one, in a text that has none.
+pub(super) fn find(text: &str) -> Option<Mangled> {
+    let lines: Vec<&str> = text.lines().take(200).collect();
+    let mut code: Option<&str> = None;
+    for (index, line) in lines.iter().enumerate().take(NEAR) {
+        let trimmed = line.trim_start();
+        let fence = ["```", "~~~"]
+            .into_iter()
+            .find(|fence| trimmed.starts_with(fence));
+        if code.is_some() {
+            code = code.filter(|code| fence != Some(code));
+            continue;
+        }
+        code = fence;
+        if code.is_none() && is_like_a_fence(line) && begins_a_head(&lines[index + 1..]) {
+            let at = u32::try_from(index + 1).unwrap_or(u32::MAX);
+            return Some(mangled(line, at, &lines[..index]));
+        }
+    }
+    bare(&lines)
+}
+
+fn mangled(fence: &str, line: u32, above: &[&str]) -> Mangled {
+    let is_fence = matches!(fence.trim_end(), "---" | "+++" | ";;;");
+    let invisible = |text: &str| text.chars().any(is_invisible);
+    let what = if is_fence && above.iter().any(|line| !line.trim().is_empty()) {
+        "the front matter does not begin at the top of the file".to_owned()
+    } else if invisible(fence) || above.iter().any(|line| invisible(line)) {
+        "an invisible character stands before the front matter".to_owned()
+    } else {
+        format!("`{}` does not begin front matter", fence.trim_end())
+    };
+    Mangled {
+        line,
+        what,
+        remedy: "make `---` alone the first line of the file",
+    }
+}
+
+/// Key lines at the top without any fence, if they keep the article from the public: `draft: true`.
+fn bare(lines: &[&str]) -> Option<Mangled> {
+    let head = lines.iter().enumerate();
+    let mut head = head.skip_while(|(_, line)| line.trim().is_empty());
+    let (index, first) = head.next()?;
+    let run = std::iter::once((index, first))
+        .chain(head)
+        .take_while(|(_, line)| is_key(visible(line).trim_start()));
+    let mut switches = run.filter(|(_, line)| {
+        let value = line.split_once([':', '=']).map_or("", |(_, value)| value);
+        let is_switch = matches!(
+            value.trim().to_lowercase().as_str(),
+            "true" | "false" | "yes" | "no"
+        );
+        is_switch && SWITCHES.contains(&key(line).as_str())
+    });
+    let (index, line) = switches.next()?;
+    Some(Mangled {
+        line: u32::try_from(index + 1).unwrap_or(u32::MAX),
+        what: format!("`{}` stands in no front matter", line.trim()),
+        remedy: "put lines `---` above and below the keys",
+    })
+}
+
+/// Whether a line is what editors, phones and people make of a fence.
+fn is_like_a_fence(line: &str) -> bool {
+    let seen: String = visible(line)
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .collect();
+    let is_dash = |c: char| {
+        matches!(
+            c,
+            '-' | '\u{2010}'
+                ..='\u{2015}'
+                    | '\u{2212}'
+                    | '\u{fe58}'
+                    | '\u{fe63}'
+                    | '\u{ff0d}'
+                    | '\u{2e3a}'
+                    | '\u{2e3b}'
+        )
+    };
+    let is_row = |is: &dyn Fn(char) -> bool| seen.chars().count() > 1 && seen.chars().all(is);
+    let is_long_dash = seen.chars().count() == 1 && seen.chars().all(|c| is_dash(c) && c != '-');
+    let is_commented = seen.starts_with("---#") || seen.starts_with("+++#");
+    is_long_dash
+        || is_commented
+        || is_row(&is_dash)
+        || is_row(&|c| matches!(c, '+' | '\u{ff0b}'))
+        || seen == ";;;"
+}
+
+/// Whether keys stand at once below a fence, of which one is known, or another fence stands behind them.
+fn begins_a_head(below: &[&str]) -> bool {
+    let mut lines = below
+        .iter()
+        .skip_while(|line| visible(line).trim().is_empty());
+    let Some(first) = lines.next() else {
+        return false;
+    };
+    let is_of_head = |line: &str| is_key(visible(line).trim_start());
+    if visible(first).trim_start().starts_with('{') && first.contains(':') {
+        return true;
+    }
+    if !is_of_head(first) {
+        return false;
+    }
+    let first = std::iter::once(first);
+    let mut run = first.chain(lines).take_while(|line| {
+        let line = visible(line);
+        is_of_head(&line)
+            || line.starts_with([' ', '\t'])
+            || line.starts_with("- ")
+            || line.starts_with('#')
+    });
+    run.any(|line| KNOWN.contains(&key(line).as_str()))
+}
+
+/// The key of a line, without case, `-` and `_`.
+fn key(line: &str) -> String {
+    let line = visible(line);
+    let key = line.split([':', '=']).next().unwrap_or_default();
+    plain(key.trim().trim_matches(['"', '\'']))
+}
+
+fn visible(line: &str) -> String {
+    line.chars().filter(|c| !is_invisible(*c)).collect()
+}
+
+/// Characters that nobody sees: zero-width spaces and joiners, byte order marks, marks of direction, soft hyphens.
+pub(super) fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\0'..='\u{8}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find;
+
+    #[test]
+    fn what_is_meant_as_a_head_is_found() {
+        for (text, line) in [
+            ("\u{2014}\ntitle: A\ndraft: true\n\u{2014}\nText", 1),
+            (
+                "\u{2013}\u{2013}\u{2013}\ntitle: A\n\u{2013}\u{2013}\u{2013}\n",
+                1,
+            ),
+            ("----\ntitle: A\n----\nText", 1),
+            ("--\ntitle: A\n--\nText", 1),
+            (" ---\ntitle: A\n---\nText", 1),
+            ("\t---\ndraft: true\n---\nText", 1),
+            ("\u{200b}---\ntitle: A\n---\nText", 1),
+            ("\u{feff}---\ntitle: A\n---\nText", 1),
+            ("\u{2060}+++\ntitle = \"A\"\n+++\nText", 1),
+            ("++++\ndraft = true\n++++\nText", 1),
+            ("- - -\ntitle: A\n- - -\nText", 1),
+            ("--- # the head\ntitle: A\n---\nText", 1),
+            ("<!-- lint -->\n---\ntitle: A\n---\nText", 2),
+            ("<!--\nlint\n-->\n\n---\ntitle: A\n---\nText", 5),
+            ("q\n---\ntitle: A\ndraft: true\n---\nText", 2),
+            ("# A heading\n\n---\nlayout: post\n---\nText", 3),
+            ("\u{ff0d}\u{ff0d}\u{ff0d}\ntitle: A\n", 1),
+            ("----\n{title: A, draft: true}\n----\n", 1),
+            ("draft: true\n\nText", 1),
+            ("layout: post\ndraft: true\n---\nText", 2),
+        ] {
+            assert_eq!(find(text).map(|found| found.line), Some(line), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_text_stays_text() {
+        for text in [
+            "---\n\nJust a rule first: the quay is open.\n\n---\n\nMore.",
+            "A heading\n---------\nNote: this is text.",
+            "Text\n\n---\n\nTo be continued: tomorrow.",
+            "```yaml\n---\ntitle: X\ndraft: true\n---\n```\n",
+            "~~~\n---\ntitle: X\n---\n~~~\n",
+            "draft: a first version of this text\n\nText",
+            "Note: the draft is true",
+            "\u{2014} Ann, in a letter\n\ntitle of nothing",
+            "",
+            "----",
+        ] {
+            assert_eq!(find(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,476 @@
+//! What an author wrote for nobody but themselves: the comments of Obsidian (`%%…%%`), kramdown (`{::comment}`), MDX
+//! (`{/* … */}`), Go's templates (`{{/* … */}}`) and HTML. It is taken out of a text before anything is made of it.
+//! Code is left as it is. Liquid's comments are the business of [`template`](super::template); those of HTML in a body go
+//! when the HTML is cleaned.
+//!
+//! A comment that nobody closed, and the marks of a merge conflict, hold an article back: how much of it was meant
+//! for readers is a guess.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::memmem;
+
+use super::{Markup, template};
+
+/// What a text hides.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Hidden {
+    /// In bytes, in order.
+    ranges: Vec<Range<usize>>,
+    /// Where Obsidian's comments begin.
+    pub(super) obsidian: Vec<usize>,
+    /// Why nothing of the text may be published: at which byte, what is wrong, what to do.
+    pub(super) held: Option<(usize, String, &'static str)>,
+}
+
+/// A text without what it hides. Line ends stay, so that lines keep their numbers.
+#[must_use]
+pub fn hide(text: &str, markup: Markup) -> Cow<'_, str> {
+    without(text, &find(text, markup))
+}
+
+/// A title or a summary without what it hides; comments of HTML and Liquid go here too.
+#[must_use]
+pub fn hide_in_words(text: &str) -> Cow<'_, str> {
+    if !may_hide(text)
+        && memmem::find(text.as_bytes(), b"<!--").is_none()
+        && !text.contains("{%")
+        && !text.contains("{#")
+    {
+        return text.into();
+    }
+    let mut search = Search::of(text, Vec::new(), Place::Words);
+    search.run();
+    without(text, &search.found)
+}
+
+fn without<'t>(text: &'t str, hidden: &Hidden) -> Cow<'t, str> {
+    if hidden.ranges.is_empty() {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut at = 0;
+    for range in &hidden.ranges {
+        shown.push_str(&text[at..range.start]);
+        shown.extend(text[range.clone()].chars().filter(|c| *c == '\n'));
+        at = range.end;
+    }
+    shown.push_str(&text[at..]);
+    shown.into()
+}
+
+/// Finds what a body hides.
+pub(super) fn find(text: &str, markup: Markup) -> Hidden {
+    let has = |mark: &str| memmem::find(text.as_bytes(), mark.as_bytes()).is_some();
+    let is_in_html = markup == Markup::Text && has("<!--");
+    if !may_hide(text) && !is_in_html && !has("<<<<<<<") {
+        return Hidden::default();
+    }
+    let code = template::code(text, markup);
+    let place = match markup {
+        Markup::Markdown => Place::Markdown,
+        Markup::Html => Place::Html,
+        Markup::Text => Place::Text,
+    };
+    let mut search = Search::of(text, code, place);
+    search.run();
+    let conflict = search.conflict();
+    search.found.held = search.found.held.or(conflict);
+    search.found
+}
+
+/// Whether a text may hide anything: most do not, and cost nothing.
+fn may_hide(text: &str) -> bool {
+    let marks: [&[u8]; 5] = [b"%%", b"{::", b"{:/", b"/*", b"comment"];
+    marks
+        .iter()
+        .any(|mark| memmem::find(text.as_bytes(), mark).is_some())
+}
+
+/// What is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Markdown,
+    Html,
+    Text,
+    /// A title or a summary.
+    Words,
+}
+
+/// How a comment begins and ends, and what that is called.
+#[derive(Debug, Clone, Copy)]
+struct Form {
+    open: &'static str,
+    close: &'static [&'static str],
+    places: &'static [Place],
+    /// Whether it holds an article back wherever it begins, if it has no end; else only at the beginning of a line.
+    is_unmistakable: bool,
+}
+
+const FORMS: [Form; 9] = [
+    Form {
+        open: "%%",
+        close: &["%%"],
+        places: &[Place::Markdown, Place::Words],
+        is_unmistakable: false,
+    },
+    Form {
+        open: "{/*",
+        close: &["*/}"],
+        places: &[Place::Markdown, Place::Words],
+        is_unmistakable: false,
+    },
+    Form {
+        open: "{{/*",
+        close: &["*/}}", "*/ -}}"],
+        places: &[Place::Markdown, Place::Html, Place::Words],
+        is_unmistakable: true,
+    },
+    Form {
+        open: "{{- /*",
+        close: &["*/}}", "*/ -}}"],
+        places: &[Place::Markdown, Place::Html, Place::Words],
+        is_unmistakable: true,
+    },
+    Form {
+        open: "{::comment",
+        close: &["{:/comment}", "{:/}"],
+        places: &[Place::Markdown, Place::Words],
+        is_unmistakable: true,
+    },
+    Form {
+        open: "<!--",
+        close: &["-->"],
+        places: &[Place::Text, Place::Words],
+        is_unmistakable: false,
+    },
+    Form {
+        open: "{% comment",
+        close: &[
+            "{% endcomment %}",
+            "{%- endcomment -%}",
+            "{%- endcomment %}",
+            "{% endcomment -%}",
+        ],
+        places: &[Place::Words],
+        is_unmistakable: true,
+    },
+    Form {
+        open: "{%- comment",
+        close: &[
+            "{% endcomment %}",
+            "{%- endcomment -%}",
+            "{%- endcomment %}",
+            "{% endcomment -%}",
+        ],
+        places: &[Place::Words],
+        is_unmistakable: true,
+    },
+    Form {
+        open: "{# ",
+        close: &["#}"],
+        places: &[Place::Words],
+        is_unmistakable: false,
+    },
+];
+
+struct Search<'t> {
+    text: &'t str,
+    code: Vec<Range<usize>>,
+    place: Place,
+    found: Hidden,
+    /// Forms of which no end stands in the rest of the text.
+    endless: [bool; FORMS.len()],
+}
+
+impl<'t> Search<'t> {
+    fn of(text: &'t str, code: Vec<Range<usize>>, place: Place) -> Self {
+        Self {
+            text,
+            code,
+            place,
+            found: Hidden::default(),
+            endless: [false; FORMS.len()],
+        }
+    }
+
+    fn run(&mut self) {
+        let mut at = 0;
+        while let Some(found) = memchr::memchr3(b'%', b'{', b'<', &self.text.as_bytes()[at..]) {
+            at += found;
+            if let Some(end) = self.code_around(at) {
+                at = end;
+                continue;
+            }
+            let rest = &self.text[at..];
+            at = match FORMS
+                .iter()
+                .position(|form| rest.starts_with(form.open) && form.places.contains(&self.place))
+            {
+                Some(form) => self.comment(form, at),
+                None => self.other(rest, at),
+            };
+        }
+    }
+
+    /// Takes a comment out; where to go on.
+    fn comment(&mut self, number: usize, at: usize) -> usize {
+        let form = &FORMS[number];
+        let inside = at + form.open.len();
+        if form.open == "%%" && self.is_in_url(at) {
+            return inside;
+        }
+        if form.open == "{::comment"
+            && self.text[at..]
+                .find('}')
+                .is_some_and(|end| self.text[at..at + end].ends_with('/'))
+        {
+            return self.take(at, '}');
+        }
+        let end = if self.endless[number] {
+            None
+        } else {
+            self.end(form, inside)
+        };
+        if let Some(end) = end {
+            if form.open == "%%" {
+                self.found.obsidian.push(at);
+            }
+            self.found.ranges.push(at..end);
+            return end;
+        }
+        self.endless[number] = true;
+        let line = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let is_first = self.text[line..at].trim().is_empty();
+        if self.found.held.is_none() && (form.is_unmistakable || is_first) {
+            let what = format!(
+                "the comment that begins with `{}` is never closed",
+                form.open.trim()
+            );
+            let remedy = "close it, or put backticks around it to show it";
+            self.found.held = Some((at, what, remedy));
+        }
+        inside
+    }
+
+    /// What is no comment: a mark of kramdown goes, and a comment of HTML is passed over.
+    fn other(&mut self, rest: &str, at: usize) -> usize {
+        const MARKS: [&str; 5] = [
+            "{::nomarkdown",
+            "{::options",
+            "{:/nomarkdown}",
+            "{:/comment}",
+            "{:/}",
+        ];
+        if self.place == Place::Markdown && MARKS.iter().any(|mark| rest.starts_with(mark)) {
+            return self.take(at, '}');
+        }
+        if self.is_endless_liquid(rest) && self.found.held.is_none() {
+            let what = "the comment that begins with `{% comment %}` is never closed".to_owned();
+            self.found.held = Some((at, what, "write `{% endcomment %}` behind it"));
+        }
+        if rest.starts_with("<!--") {
+            return rest.find("-->").map_or(self.text.len(), |end| at + end + 3);
+        }
+        at + 1
+    }
+
+    /// Whether a comment of Liquid begins here that has no end. One that has is the business of templates.
+    fn is_endless_liquid(&self, rest: &str) -> bool {
+        let tag = rest
+            .strip_prefix("{%")
+            .map(|tag| tag.trim_start_matches('-').trim_start());
+        let name = tag.and_then(|tag| tag.strip_prefix("comment"));
+        name.is_some_and(|rest| rest.starts_with([' ', '%', '-', '"']))
+            && matches!(self.place, Place::Markdown | Place::Html)
+            && !rest.contains("endcomment")
+            && !self.text.contains("{% raw")
+    }
+
+    /// Takes out all up to a sign; where to go on.
+    fn take(&mut self, at: usize, last: char) -> usize {
+        let Some(length) = self.text[at..].find(last) else {
+            return at + 1;
+        };
+        let end = at + length + last.len_utf8();
+        self.found.ranges.push(at..end);
+        end
+    }
+
+    /// Where a comment ends whose inside begins at `from`.
+    fn end(&self, form: &Form, from: usize) -> Option<usize> {
+        let ends = form.close.iter().filter_map(|close| {
+            let mut at = from;
+            loop {
+                at += memmem::find(&self.text.as_bytes()[at..], close.as_bytes())?;
+                let is_other =
+                    self.code_around(at).is_some() || *close == "%%" && self.is_in_url(at);
+                if !is_other {
+                    return Some(at + close.len());
+                }
+                at += close.len();
+            }
+        });
+        ends.min()
+    }
+
+    /// Where the code around a place ends.
+    fn code_around(&self, at: usize) -> Option<usize> {
+        let index = self.code.partition_point(|range| range.end <= at);
+        let code = self.code.get(index).filter(|range| range.start <= at)?;
+        Some(code.end.max(at + 1))
+    }
+
+    /// Whether a place is within an address: `%` stands in many.
+    fn is_in_url(&self, at: usize) -> bool {
+        let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '\'');
+        // no address that people write is longer
+        let near = self.text.ceil_char_boundary(at.saturating_sub(512));
+        let start = self.text[near..at]
+            .rfind(ends)
+            .map_or(near, |start| near + start + 1);
+        let start = self.text.ceil_char_boundary(start);
+        let word = &self.text[start..at];
+        let is_attribute =
+            self.text[..start].ends_with("=\"") || self.text[..start].ends_with("='");
+        let destination = word
+            .rfind("](")
+            .is_some_and(|open| !word[open..].contains(')'));
+        is_attribute || destination || word.contains("://") || word.starts_with("www.")
+    }
+
+    /// The marks of a merge that nobody finished.
+    fn conflict(&self) -> Option<(usize, String, &'static str)> {
+        let line = |mark: &str| {
+            let mut at = 0;
+            std::iter::from_fn(move || {
+                let found = at + memmem::find(&self.text.as_bytes()[at..], mark.as_bytes())?;
+                at = found + mark.len();
+                Some((found, at))
+            })
+            .filter(|(found, _)| *found == 0 || self.text.as_bytes()[found - 1] == b'\n')
+            .filter(|(_, end)| matches!(self.text.as_bytes().get(*end), None | Some(b' ' | b'\n')))
+            .map(|(found, _)| found)
+            .collect::<Vec<usize>>()
+        };
+        let (ours, theirs) = (line("<<<<<<<"), line(">>>>>>>"));
+        let mut all = ours.iter().chain(&theirs);
+        let is_shown = all.all(|at| self.code_around(*at).is_some());
+        if is_shown || ours.is_empty() || theirs.is_empty() {
+            return None;
+        }
+        let what = "holds the marks of a merge conflict".to_owned();
+        Some((
+            ours[0],
+            what,
+            "decide what is to stay, and delete the marks",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Markup, find, hide, hide_in_words};
+
+    #[test]
+    fn what_stands_in_a_comment_goes() {
+        for (text, shown) in [
+            ("a %%b%% c", "a  c"),
+            ("a\n\n%%\nb\n\nc\n%%\n\nd", "a\n\n\n\n\n\n\n\nd"),
+            ("%%a%%b%%c%%d", "bd"),
+            ("`%%a%%` %%b%%", "`%%a%%` "),
+            ("```\n%%time\n%%x\n```\n%%b%%", "```\n%%time\n%%x\n```\n"),
+            ("%%a `%%` b%%c", "c"),
+            (
+                "https://a.example/%%20/%%30 b",
+                "https://a.example/%%20/%%30 b",
+            ),
+            ("[a](b%%20c%%20) %%d%%e", "[a](b%%20c%%20) e"),
+            ("<a href=\"/%%1\">x</a> %%d%%e", "<a href=\"/%%1\">x</a> e"),
+            ("growth of 5%%, not 6", "growth of 5%%, not 6"),
+            ("<!-- 5%% --> a <!-- 6%% -->", "<!-- 5%% --> a <!-- 6%% -->"),
+            ("a {/* b */} c", "a  c"),
+            ("a {/*\nb\n*/}\nc", "a \n\n\nc"),
+            ("a {{/* b */}} {{- /* c */ -}} d", "a   d"),
+            ("{::comment}\na\n{:/comment}\nb", "\n\n\nb"),
+            ("a {::comment}b{:/} c", "a  c"),
+            ("{::comment a /}b", "b"),
+            (
+                "{::nomarkdown}<b>a</b>{:/} {::options x=\"1\" /}",
+                "<b>a</b> ",
+            ),
+            ("{: .class} {:toc}", "{: .class} {:toc}"),
+        ] {
+            assert_eq!(hide(text, Markup::Markdown), shown, "{text:?}");
+            assert_eq!(find(text, Markup::Markdown).held, None, "{text:?}");
+        }
+        let long = format!("a{{{{/* {} */}}}}b", "secret ".repeat(1000));
+        assert_eq!(hide(&long, Markup::Markdown), "ab");
+        assert_eq!(hide("a <!-- b --> c", Markup::Text), "a  c");
+        assert_eq!(hide("100%% a %% b", Markup::Text), "100%% a %% b");
+        assert_eq!(
+            hide("<p>{{/* a */}}b {/* c */}", Markup::Html),
+            "<p>b {/* c */}"
+        );
+    }
+
+    #[test]
+    fn titles_and_summaries_hide_the_same() {
+        for (text, shown) in [
+            ("a %%b%%", "a "),
+            ("a <!-- b -->", "a "),
+            ("a {% comment %}b{% endcomment %}c", "a c"),
+            ("a {# b #}c", "a c"),
+            ("a {{/* b */}}c", "a c"),
+            ("C# and {#anchor}", "C# and {#anchor}"),
+            ("100%% sure", "100%% sure"),
+        ] {
+            assert_eq!(hide_in_words(text), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_unclear_holds_a_text() {
+        for (text, at) in [
+            ("a\n\n%%\nb\n", Some(3)),
+            ("a\n  %% b", Some(4)),
+            ("a %% b", None),
+            ("a {::comment} b", Some(2)),
+            ("{/* a", Some(0)),
+            ("a {/* b", None),
+            ("a {{/* b", Some(2)),
+            ("a {% comment %} b", Some(2)),
+            ("a {%- comment -%} b", Some(2)),
+            ("a {% comment %} b {% endcomment %}", None),
+            ("a {% comments %} b", None),
+            ("a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> x\n", Some(2)),
+            ("<<<<<<<\nb\n>>>>>>>", Some(0)),
+            ("a\n<<<<<<< HEAD\nb\n", None),
+            (
+                "a\n```\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> x\n```\n",
+                None,
+            ),
+            ("a `<<<<<<<` and\n<<<<<<<<<< b\n>>>>>>>>>> c", None),
+        ] {
+            let held = find(text, Markup::Markdown).held.map(|(at, ..)| at);
+            assert_eq!(held, at, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn many_marks_take_no_time() {
+        for text in [
+            "%%",
+            "{/*",
+            "{{/* ",
+            "{::comment} ",
+            "a%%b ",
+            "<!-- ",
+            "{:/} ",
+            "x://%%",
+        ] {
+            let _ = find(&text.repeat(50_000), Markup::Markdown);
+        }
+    }
+}
