@@ -175,6 +175,9 @@ pub struct Article {
     pub title: Option<Title>,
     /// From the front matter, else from names and paths; without either the ledger decides.
     pub published: Option<Date>,
+    /// Whether its head, or the name of its own file, says when it was published: what does not may be a note beside
+    /// an article, or a page that lists some.
+    pub is_dated: bool,
     /// As declared.
     pub updated: Option<Date>,
     /// As declared: from this instant on the article is gone.
@@ -273,7 +276,7 @@ pub fn read(source: Source<'_>, dialect: &Dialect) -> Reading {
         Ok(parts) => parts,
         Err(problem) => return Reading::of(Outcome::Broken, vec![problem]),
     };
-    if let Some(problem) = redirect(path, &parts) {
+    if let Some(problem) = redirect(path, &parts).or_else(|| own_page(path, &parts)) {
         return Reading::of(Outcome::Other, vec![problem]);
     }
     let (head, line, start) = (parts.head, parts.line, text.len() - parts.body.len());
@@ -319,6 +322,30 @@ fn redirect(path: &str, parts: &front_matter::Parts<'_>) -> Option<Problem> {
         .then(|| Problem::info(path, "is only a redirect, no article"))
 }
 
+/// A page that an earlier run made: where folders overlap, it lies among the articles.
+fn own_page(path: &str, parts: &front_matter::Parts<'_>) -> Option<Problem> {
+    let (_, generator) = parts.head.get("generator")?;
+    let is_ours = Markup::of(path) == Markup::Html && generator.text()? == GENERATOR;
+    is_ours.then(|| Problem::info(path, "is a page that tidings made, no article"))
+}
+
+/// What pages say of who made them, in `<meta name="generator">`.
+pub const GENERATOR: &str = "tidings";
+
+/// A page that only lists articles: at the top of the folder and undated, or undated and nothing but a template.
+fn lists(article: &Article, has_templates: bool) -> Option<&'static str> {
+    let name = article.path.split('.').next().unwrap_or_default();
+    if article.is_dated {
+        None
+    } else if name.eq_ignore_ascii_case("index") {
+        Some("is the front page, without a date: no article")
+    } else if has_templates && title::is_blank(&article.body) {
+        Some("is nothing but a template, without a date: no article")
+    } else {
+        None
+    }
+}
+
 /// Understands the keys of a head, and the text below it.
 fn article(keys: &mut Keys<'_>, mut body: Body) -> Outcome {
     let declared = keys.title();
@@ -349,6 +376,9 @@ fn article(keys: &mut Keys<'_>, mut body: Body) -> Outcome {
     let why = why.map(|origin| format!("`{}` in line {}", origin.key, origin.line));
     let said = keys.problems.len();
     let (published, expires) = (keys.published(&mut is_held), keys.expires(&mut is_held));
+    let is_declared = |origin: &Origin| origin.what == "published" && origin.key != "<time>";
+    let is_dated =
+        keys.origins.iter().any(is_declared) || date::in_path(location::name(keys.path)).is_some();
     let is_draft = visibility == Visibility::Draft;
     for problem in keys.problems[said..].iter_mut().filter(|_| is_draft) {
         // a draft may wait for its date
@@ -359,6 +389,7 @@ fn article(keys: &mut Keys<'_>, mut body: Body) -> Outcome {
         id: keys.id(),
         title,
         published,
+        is_dated,
         updated: keys.updated(),
         expires,
         visibility,
@@ -379,6 +410,14 @@ fn article(keys: &mut Keys<'_>, mut body: Body) -> Outcome {
         digest,
         body,
     });
+    let has_templates = template::is_in(article.body.source());
+    if let Some(what) = lists(&article, has_templates) {
+        // an unreadable date may be what makes an article of it
+        if !is_held || is_draft {
+            keys.problems.push(Problem::info(keys.path, what));
+            return Outcome::Other;
+        }
+    }
     if is_held && !is_draft {
         Outcome::Held(article)
     } else {

@@ -16,9 +16,11 @@ use crate::problem::Problem;
 
 mod media;
 mod name;
+mod ours;
 mod walk;
 
 pub use media::media;
+pub use ours::Ours;
 pub use walk::{glance, look, scan};
 
 use name::classify;

@@ -3,6 +3,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::article::GENERATOR;
 use crate::edition::{Body, Document, Kind};
 use crate::feed::{Attachment, Channel, Item};
 use crate::link::PAGES;
@@ -59,6 +60,13 @@ pub fn article(page: &str, item: &Item, site: &Site, feeds: &[Channel]) -> Docum
     }
 }
 
+/// Whether a document is a page that was made here, whatever it shows.
+#[must_use]
+pub fn is_ours(html: &[u8]) -> bool {
+    let mark = format!("<meta name=\"generator\" content=\"{GENERATOR}\">");
+    memchr::memmem::find(html, mark.as_bytes()).is_some()
+}
+
 /// The style sheet of all pages.
 #[must_use]
 pub fn style() -> Document {
@@ -89,6 +97,7 @@ impl Frame<'_> {
             html lang=(self.language) dir=(direction(self.language)) {
                 head {
                     meta charset="utf-8";
+                    meta name="generator" content=(GENERATOR);
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     title { (self.title) }
                     @if !self.description.is_empty() { meta name="description" content=(self.description); }

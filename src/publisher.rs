@@ -17,6 +17,7 @@ use crate::state::State;
 use crate::store::{Disk, Lock, LockError, Ready};
 
 mod announce;
+mod aside;
 mod books;
 mod bucket;
 mod desk;

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::edition::encode::{Coding, Encoded};
 use crate::edition::{self, Document, Edition, LedgerMark, Manifest, Published, etag, manifest};
+use crate::link::PAGES;
 use crate::problem::Problem;
 
 pub mod durable;
@@ -41,6 +42,8 @@ pub struct Disk {
     state: PathBuf,
     /// What lies encoded beside each document.
     compress: Vec<Coding>,
+    /// The folder of articles, where it may overlap with the folder of documents.
+    articles: Option<PathBuf>,
 }
 
 /// When changed documents are encoded, and how.
@@ -99,7 +102,23 @@ impl Disk {
             feeds: feeds.to_owned(),
             state: state.to_owned(),
             compress: compress.to_owned(),
+            articles: None,
         }
+    }
+
+    /// The same, which never deletes what lies among these articles as their author's own.
+    #[must_use]
+    pub fn apart_from(self, articles: &Path) -> Self {
+        Self {
+            articles: Some(articles.to_owned()),
+            ..self
+        }
+    }
+
+    /// Whether a document is its author's own file, which lies where it is published.
+    fn is_source(&self, route: &str, place: &Path) -> bool {
+        let source = self.articles.as_ref().zip(route.strip_prefix(PAGES));
+        source.is_some_and(|(articles, path)| ready::is_same_file(&articles.join(path), place))
     }
 
     /// What the last publication left; a damaged manifest counts as none, and is told.

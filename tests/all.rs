@@ -29,6 +29,7 @@ mod dialects;
 mod feeds;
 mod folder;
 mod gate;
+mod held;
 mod html;
 mod http;
 mod hub;

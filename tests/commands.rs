@@ -266,7 +266,7 @@ fn list_tells_the_state_of_each_article_and_why() {
         ),
         ("held", "Public  zcopy.md", "copy of `public.md`"),
         ("broken", "broken.md", "the front matter cannot be read"),
-        ("redirect", "away.md", "only leads elsewhere"),
+        ("redirect", "away.md", "is only a redirect, no article"),
         (
             "draft",
             "In  hidden/in.md",

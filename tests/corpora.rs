@@ -33,7 +33,7 @@ fn the_jekyll_blog_comes_out_as_expected() {
     compare(&Corpus {
         name: "jekyll",
         permalink: "jekyll",
-        code: 3,
+        code: 0,
         link: ("https://blog.example.org/", ".html"),
     });
 }

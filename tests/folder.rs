@@ -12,7 +12,12 @@ use tidings::folder::{Finished, Found, Scan, shrunk, unrest};
 
 /// A walk by somebody who knows nothing yet.
 fn scan(root: &Path) -> Scan {
-    tidings::folder::scan(root, &Catalogue::default()).unwrap()
+    tidings::folder::scan(
+        root,
+        &tidings::folder::Ours::default(),
+        &Catalogue::default(),
+    )
+    .unwrap()
 }
 
 fn of(class: Class, scan: &Scan) -> Vec<&Found> {

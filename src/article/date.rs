@@ -1,5 +1,7 @@
 //! Dates as authors write them.
 
+use std::borrow::Cow;
+
 use chrono::{
     DateTime, Datelike, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta,
     TimeZone, Timelike, Utc,
@@ -79,7 +81,7 @@ fn read(text: &str, zone: Tz) -> Result<Date, String> {
         return time_of(day, rest, zone).ok_or_else(|| impossible(text));
     }
     if let Some((day, rest)) = worded_day(text) {
-        return time_of(day, rest, zone).ok_or_else(|| impossible(text));
+        return time_of(day, &rest, zone).ok_or_else(|| impossible(text));
     }
     // a year of two digits, and comments; the library guesses what it does not know of a zone
     let zone = text.rsplit(' ').next().and_then(offset_of);
@@ -178,8 +180,9 @@ fn number(text: &str) -> (&str, &str) {
     )
 }
 
-/// `May 1, 2024`, `1 May 2024`, with or without a weekday in front and a time behind.
-fn worded_day(text: &str) -> Option<(NaiveDate, &str)> {
+/// `May 1, 2024`, `1 May 2024`, with or without a weekday in front and a time behind; the time may stand before the
+/// year, as Git and C write it.
+fn worded_day(text: &str) -> Option<(NaiveDate, Cow<'_, str>)> {
     let mut words = Words(text);
     let mut first = words.next()?;
     if is_weekday(first) {
@@ -191,11 +194,18 @@ fn worded_day(text: &str) -> Option<(NaiveDate, &str)> {
         None => (month(second)?, first),
     };
     let day = day.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let year = words.next().filter(|year| year.len() == 4)?;
-    Some((
-        NaiveDate::from_ymd_opt(year.parse().ok()?, month, day.parse().ok()?)?,
-        words.0,
-    ))
+    let is_year = |word: &&str| word.len() == 4 && word.bytes().all(|b| b.is_ascii_digit());
+    let next = words.next()?;
+    let (year, rest) = if next.contains(':') {
+        let year = words.0.split_whitespace().find(is_year)?;
+        let zone = words.0.split_whitespace().filter(|word| *word != year);
+        let time = std::iter::once(next).chain(zone);
+        (year, time.collect::<Vec<_>>().join(" ").into())
+    } else {
+        (Some(next).filter(is_year)?, words.0.into())
+    };
+    let day = NaiveDate::from_ymd_opt(year.parse().ok()?, month, day.parse().ok()?)?;
+    Some((day, rest))
 }
 
 struct Words<'a>(&'a str);
@@ -255,6 +265,11 @@ fn time_of(day: NaiveDate, rest: &str, zone: Tz) -> Option<Date> {
     }
     let (time, behind) = clock(rest)?;
     let time = day.and_time(time);
+    // some write the year once more there
+    let behind = behind.trim_start();
+    let behind = behind
+        .strip_prefix(&*format!("{} ", day.year()))
+        .unwrap_or(behind);
     // JavaScript writes the name of the zone in parentheses behind its offset
     let behind = match behind.split_once('(') {
         Some((offset, name)) if !offset.trim().is_empty() && name.trim_end().ends_with(')') => {

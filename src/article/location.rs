@@ -58,6 +58,25 @@ pub fn sections(path: &str) -> String {
     named.collect::<Vec<_>>().join("/")
 }
 
+/// The name of the file of which a file manager or a browser made a copy with this name: `x (1).md`, `x copy.md`,
+/// `x - Copy.md`, `Copy of x.md`.
+#[must_use]
+pub fn original(name: &str) -> Option<String> {
+    let (stem, extension) = name.rsplit_once('.')?;
+    let numbered = stem.strip_suffix(')').and_then(|stem| {
+        let (stem, number) = stem.rsplit_once(" (").or(stem.rsplit_once('('))?;
+        let is_number = number.bytes().all(|b| b.is_ascii_digit()) && !number.is_empty();
+        (is_number || number.eq_ignore_ascii_case("copy")).then_some(stem)
+    });
+    let stem = numbered.unwrap_or(stem);
+    let named = [" - Copy", " copy", " - Kopie", " - copie"]
+        .iter()
+        .find_map(|suffix| stem.strip_suffix(suffix));
+    let named = named.or_else(|| stem.strip_prefix("Copy of "));
+    let stem = named.or(numbered).filter(|stem| !stem.is_empty())?;
+    Some(format!("{stem}.{extension}"))
+}
+
 /// The folder of a path, without a slash at the end; empty at the top.
 #[must_use]
 pub fn folder(path: &str) -> &str {

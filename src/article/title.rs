@@ -46,6 +46,11 @@ pub(super) fn find(path: &str, page_title: Option<String>, body: &mut Body) -> O
         })
 }
 
+/// Whether nothing is left of a text when its templates are taken out.
+pub(super) fn is_blank(body: &Body) -> bool {
+    without_templates(body).trim().is_empty()
+}
+
 /// The text without templates: where they lead does not matter to a title.
 fn without_templates(body: &Body) -> String {
     let source = body.shown();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Catalogue, Class, Number, Row, row};
 use crate::article::{Date, Stamp, location};
-use crate::ledger::Present;
+use crate::ledger::{Candidate, Present};
 use crate::site::Site;
 
 impl Catalogue {
@@ -152,6 +152,23 @@ impl Present for Touched<'_> {
         let articles = untouched.filter_map(|number| self.catalogue.article(*number));
         let twins = articles.filter(|a| a.digest == digest && a.published == published);
         twins.map(|article| article.path).min()
+    }
+
+    fn copied(&self, candidate: &Candidate) -> Option<String> {
+        let (folder, name) = candidate
+            .path
+            .rsplit_once('/')
+            .unwrap_or(("", &candidate.path));
+        let original = location::original(name)?;
+        let path = if folder.is_empty() {
+            original
+        } else {
+            format!("{folder}/{original}")
+        };
+        let article = self.catalogue.article(self.catalogue.number(&path)?)?;
+        let title = article.title.as_ref().map(|title| &title.text);
+        let is_same = title == candidate.title.as_ref() && article.published == candidate.published;
+        is_same.then_some(path)
     }
 
     fn touched(&self) -> Option<&BTreeSet<String>> {

@@ -45,6 +45,8 @@ enum StateName {
     Broken,
     /// Only leads elsewhere
     Redirect,
+    /// No article: a front page, or a file that belongs to an article
+    Ignored,
 }
 
 impl StateName {

@@ -14,6 +14,8 @@ pub(super) enum Class {
     Unread(String),
     /// Something that articles may show.
     Asset,
+    /// A copy that a program made of a file that two machines, or two people, changed.
+    Conflict,
     /// Hidden, private or an editor's leftover.
     Ignored,
 }
@@ -52,11 +54,83 @@ pub(super) fn classify(name: &OsStr, path: &str) -> Class {
     if hidden || leftover || readme {
         return Class::Ignored;
     }
-    if is_article {
+    if is_article && is_conflict(&text) {
+        Class::Conflict
+    } else if is_article {
         Class::Article
     } else if UNREAD.contains(&extension.as_str()) {
         Class::Unread(extension)
     } else {
         Class::Asset
+    }
+}
+
+/// Whether a name is one that Syncthing, Dropbox, Nextcloud, Resilio, an office suite or `git mergetool` gives to the
+/// other version of a file.
+fn is_conflict(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let is_word = |word: &str| {
+        let behind = lower.split_once(word).map(|(_, behind)| behind);
+        behind.is_some_and(|behind| behind.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let in_parentheses = lower
+        .rsplit_once('(')
+        .and_then(|(_, rest)| rest.split_once(')'));
+    let says_so = in_parentheses.is_some_and(|(inside, _)| {
+        inside.contains("conflicted copy")
+            || inside.contains("case conflict")
+            || inside.contains("in konflikt stehende kopie")
+    });
+    // `x.LOCAL.123.md` and `x_LOCAL_123.md`
+    let sides = ["LOCAL", "REMOTE", "BASE", "BACKUP"];
+    let is_side = sides.iter().any(|side| {
+        let mut parts = name.rsplit(['.', '_']).skip(1);
+        let number = parts.next().unwrap_or_default();
+        !number.is_empty()
+            && number.bytes().all(|b| b.is_ascii_digit())
+            && parts.next() == Some(*side)
+    });
+    name.starts_with("~$")
+        || says_so
+        || is_side
+        || is_word(".sync-conflict-")
+        || is_word("_conflict-")
+        || is_word(".conflict-")
+        || lower.contains(".orig.")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::{Class, classify};
+
+    #[test]
+    fn copies_of_sync_programs_are_no_articles() {
+        for name in [
+            "x.sync-conflict-20260501-101010-ABCDEF.md",
+            "x (conflicted copy 2026-05-01 101010).md",
+            "x (Ann's conflicted copy 2026-05-01).md",
+            "x (Case Conflict).md",
+            "x_conflict-20260501-101010.md",
+            "~$x.md",
+            "x.LOCAL.123.md",
+            "x.REMOTE.4711.md",
+            "x_BASE_99.markdown",
+            "x.BACKUP.1.html",
+        ] {
+            assert_eq!(classify(OsStr::new(name), name), Class::Conflict, "{name}");
+        }
+        for name in [
+            "conflict.md",
+            "the-conflict-of-1914.md",
+            "a (copy).md",
+            "2026-05-01-local-news.md",
+            "notes (on conflicts).md",
+            "x.local.md",
+            "sync-conflict.md",
+        ] {
+            assert_eq!(classify(OsStr::new(name), name), Class::Article, "{name}");
+        }
     }
 }

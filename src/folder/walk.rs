@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use rustix::fs::{AtFlags, Stat, statat};
 
 use super::name::{self, classify};
-use super::{Found, LONGEST, Scan, Unreadable, readable};
+use super::{Found, LONGEST, Ours, Scan, Unreadable, readable};
 use crate::article::Stamp;
 use crate::catalogue::{Catalogue, Class, Number};
 use crate::problem::Problem;
@@ -24,8 +24,8 @@ const BATCH: usize = 512;
 ///
 /// # Errors
 /// If the folder itself cannot be read. What is wrong inside it is in [`Scan::problems`].
-pub fn scan(root: &Path, known: &Catalogue) -> Result<Scan, Unreadable> {
-    glance(root, known, &AtomicBool::new(false)).map(Option::unwrap_or_default)
+pub fn scan(root: &Path, ours: &Ours, known: &Catalogue) -> Result<Scan, Unreadable> {
+    glance(root, ours, known, &AtomicBool::new(false)).map(Option::unwrap_or_default)
 }
 
 /// Walks the folder as [`scan`] does, until somebody has something better to do: then `None`.
@@ -34,6 +34,7 @@ pub fn scan(root: &Path, known: &Catalogue) -> Result<Scan, Unreadable> {
 /// As [`scan`].
 pub fn glance(
     root: &Path,
+    ours: &Ours,
     known: &Catalogue,
     stop: &AtomicBool,
 ) -> Result<Option<Scan>, Unreadable> {
@@ -47,6 +48,7 @@ pub fn glance(
     let numbers = numbers.map_or(0, |last| last as usize + 1);
     let walk = Walk {
         root: &real,
+        ours,
         known,
         stop,
         met: (0..numbers).map(|_| AtomicBool::new(false)).collect(),
@@ -79,10 +81,15 @@ pub fn glance(
 
 /// Looks at single files, of which something was heard. `None` if that does not tell all: somebody must walk.
 #[must_use]
-pub fn look(root: &Path, known: &Catalogue, places: &BTreeSet<PathBuf>) -> Option<Scan> {
+pub fn look(
+    root: &Path,
+    ours: &Ours,
+    known: &Catalogue,
+    places: &BTreeSet<PathBuf>,
+) -> Option<Scan> {
     let real = root.canonicalize().ok()?;
     let mut scan = Scan::default();
-    for place in places {
+    for place in places.iter().filter(|place| !ours.holds(place)) {
         let path = place.strip_prefix(&real).ok()?.to_str()?.to_owned();
         let (folder, file) = path.rsplit_once('/').unwrap_or(("", &path));
         let before = known.at(&path);
@@ -160,6 +167,13 @@ impl Part {
             name::Class::Unread(extension) => {
                 self.unread.insert(extension);
             }
+            name::Class::Conflict => {
+                let what = "is a copy that a sync or merge program made; it is not read";
+                let remedy = "take over what is missing in the file itself, and delete the copy";
+                self.scan
+                    .problems
+                    .push(Problem::warning(path, what).remedy(remedy));
+            }
             name::Class::Ignored => {}
         }
         self.scan.files += 1;
@@ -209,6 +223,7 @@ impl Part {
 
 struct Walk<'a> {
     root: &'a Path,
+    ours: &'a Ours,
     known: &'a Catalogue,
     /// Whether nobody waits for it any longer.
     stop: &'a AtomicBool,
@@ -326,7 +341,8 @@ impl Walk<'_> {
                 [b'.' | b'_', ..] => return None,
                 _ => kin,
             };
-            Some(self.folder(&place.join(name), &inside(path, name), kin))
+            let place = place.join(name);
+            (!self.ours.is_folder(&place)).then(|| self.folder(&place, &inside(path, name), kin))
         });
         part.and(files.chain(folders).reduce(Part::default, Part::and))
     }
@@ -344,6 +360,9 @@ impl Walk<'_> {
             path,
             kin,
         } = *opened;
+        if self.ours.holds(&place.join(name)) {
+            return;
+        }
         // most files are as they were: nothing is made of their names
         let known = name.to_str().and_then(|text| neighbours.find(text));
         let row = known.and_then(|number| Some((number, self.known.row(number)?)));
@@ -425,6 +444,9 @@ impl Walk<'_> {
         };
         if !target.starts_with(self.root) {
             return part.refused(path, "is a symlink that leads out of the folder");
+        }
+        if self.ours.holds(&target) {
+            return part.refused(path, "is a symlink to a document that tidings made");
         }
         let meta = match fs::metadata(&target) {
             Ok(meta) => meta,

@@ -83,6 +83,8 @@ pub trait Present {
     fn holds(&self, path: &str) -> bool;
     /// The first path, if any, of an article that is public, is not among the candidates, and has this digest and this date.
     fn twin(&self, digest: &str, published: Option<Date>) -> Option<String>;
+    /// The path of the article of which this one is a copy, as far as its name (`x (1).md`), its title and its date tell.
+    fn copied(&self, candidate: &Candidate) -> Option<String>;
     /// What happened since the last turn to paths of which no candidate tells; `None` if nothing is known of a last turn.
     fn touched(&self) -> Option<&BTreeSet<String>>;
 }
@@ -157,6 +159,13 @@ struct Turn<'a> {
     site: &'a Site,
     now: DateTime<Utc>,
     found: Observation,
+}
+
+/// What two files have in common, of which one is a copy.
+#[derive(Clone, Copy)]
+enum Alike {
+    Text,
+    Title,
 }
 
 /// A candidate and the record it belongs to, if there is one.
@@ -337,15 +346,24 @@ impl Turn<'_> {
                         .map(ToString::to_string);
                     earlier.into_iter().chain(twin).min()
                 });
-            if original.is_none() {
+            let named = self.present.copied(candidate);
+            if original.is_none() && named.is_none() {
                 first.insert(text_and_date(candidate), &candidate.path);
             }
-            copied.push(original);
+            copied.push(
+                original
+                    .map(|path| (path, Alike::Text))
+                    .or(named.map(|path| (path, Alike::Title))),
+            );
         }
         let mut kept = Vec::with_capacity(new.len());
         for (candidate, original) in new.into_iter().zip(copied) {
-            if let Some(original) = original {
-                let what = format!("copy of `{original}`: same text, same date");
+            if let Some((original, alike)) = original {
+                let alike = match alike {
+                    Alike::Text => "same text, same date",
+                    Alike::Title => "same title, same date",
+                };
+                let what = format!("copy of `{original}`: {alike}");
                 let remedy =
                     "held back while both files exist; delete one, or give this one an `id`";
                 self.found

@@ -47,7 +47,8 @@ impl Books {
             None => read_ledger(config, desk, is_same)?,
         };
         desk.ledger_stamp = stamp;
-        let disk = Disk::new(&config.feeds, &config.state(), &config.compress);
+        let disk = Disk::new(&config.feeds, &config.state(), &config.compress)
+            .apart_from(&config.articles);
         let mut problems = Vec::new();
         let stamp = disk.stamp();
         let known = desk

@@ -458,7 +458,12 @@ impl Desk {
     /// Whether the folder is another one than at the last turn, whatever events said. `None` if `stop` came first.
     #[must_use]
     pub fn is_outdated(&self, config: &Config, stop: &AtomicBool) -> Option<bool> {
-        let Ok(scan) = crate::folder::glance(&config.articles, &self.catalogue, stop) else {
+        let Ok(scan) = crate::folder::glance(
+            &config.articles,
+            &super::read::ours(config),
+            &self.catalogue,
+            stop,
+        ) else {
             return Some(true);
         };
         let scan = scan?;

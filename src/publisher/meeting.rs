@@ -72,7 +72,7 @@ pub(super) fn observe(
                 candidates.push(candidate);
             }
             Offer::Lost => lost.push(number),
-            Offer::Hidden(_) | Offer::No => {}
+            Offer::Hidden(_) | Offer::Aside(_) | Offer::No => {}
         }
     }
     let offered = candidates.len();

@@ -6,16 +6,19 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
+use super::aside;
 use super::desk::Desk;
 use super::{Halt, Order, Progress};
 use crate::article::markdown::silenced;
 use crate::article::{self, Article, Outcome, Section, Source, Stamp, Visibility, location};
 use crate::catalogue::{Catalogue, Class, Number, Reading, Row};
 use crate::config::Config;
-use crate::folder::{self, Found, Scan};
+use crate::edition::Kind;
+use crate::folder::{self, Found, Ours, Scan};
 use crate::ledger::Candidate;
 use crate::problem::Problem;
 use crate::state::State;
+use crate::store::Disk;
 
 /// What is known of the folder beside its files.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +72,17 @@ impl Look {
             }
         }
         catalogue.sections.append(&mut self.sections);
+        // what lies beside an index belongs to it: that another one is there now, or none, changes what they are
+        let is_new =
+            |row: &&Row| aside::is_index(&row.path) && catalogue.number(&row.path).is_none();
+        let coming = self.rows.iter().filter(is_new).map(|row| &*row.path);
+        let leaving = self.scan.gone.iter().map(String::as_str);
+        let leaving = leaving.filter(|path| aside::is_index(path));
+        folders.extend(
+            coming
+                .chain(leaving)
+                .map(|path| location::folder(path).to_owned()),
+        );
         let gone = std::mem::take(&mut self.scan.gone);
         if self.walked {
             let broken = self.scan.broken.iter();
@@ -127,6 +141,22 @@ pub(super) fn phantom(path: &str) -> Row {
     row.with(Reading::Broken, None, &[])
 }
 
+/// What of our own lies among the articles.
+pub(super) fn ours(config: &Config) -> Ours {
+    Ours::among(&config.articles, &config.feeds, || {
+        let disk = Disk::new(&config.feeds, &config.state(), &config.compress);
+        let manifest = disk.manifest(&mut Vec::new()).ok().flatten();
+        let documents = manifest
+            .map(|manifest| manifest.documents)
+            .unwrap_or_default();
+        // a file that is published as it is may be the author's own
+        let made = documents
+            .into_iter()
+            .filter(|(_, document)| document.kind != Kind::Asset);
+        made.map(|(route, _)| route).collect()
+    })
+}
+
 /// Looks at the folder: at the files of which something was heard, if that is enough, else at all.
 pub(super) fn look(
     config: &Config,
@@ -137,19 +167,20 @@ pub(super) fn look(
 ) -> Result<Look, Halt> {
     let (catalogue, aside) = (&desk.catalogue, &desk.aside);
     let root = &config.articles;
+    let ours = ours(config);
     let mut waited = Duration::ZERO;
     let mut missing_since = None;
     let mut heard = order.heard.as_ref().filter(|_| desk.has_walked);
     loop {
         let few = heard.and_then(|heard| {
             let is_whole = aside.closed.is_empty() && aside.broken.is_empty();
-            is_whole.then(|| folder::look(root, catalogue, heard))?
+            is_whole.then(|| folder::look(root, &ours, catalogue, heard))?
         });
         let (scan, walked) = match few {
             Some(scan) if folder::unrest(&scan, &order.finished, (order.clock)()).is_zero() => {
                 (scan, false)
             }
-            _ => (settled(root, catalogue, order, &mut waited)?, true),
+            _ => (settled(root, &ours, catalogue, order, &mut waited)?, true),
         };
         if walked && !order.allow_shrink && folder::shrunk(state.files, scan.files) {
             return Err(Halt::Shrunk(format!(
@@ -215,12 +246,13 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// A scan in which no file was written a moment ago: it might be half written. Waits at most as long as is left.
 fn settled(
     root: &Path,
+    ours: &Ours,
     known: &Catalogue,
     order: &Order,
     waited: &mut Duration,
 ) -> Result<Scan, Halt> {
     loop {
-        let scan = folder::scan(root, known).map_err(|error| {
+        let scan = folder::scan(root, ours, known).map_err(|error| {
             let remedy = "make it, or name another one with `--articles`";
             Halt::Folder(format!("{error}; {remedy}; until then the old feeds stay"))
         })?;
@@ -310,6 +342,8 @@ pub(super) enum Offer {
     Hidden(String),
     /// It cannot be understood, and no earlier version of it is in the state folder.
     Lost,
+    /// It is no article: why.
+    Aside(String),
     /// None.
     No,
 }
@@ -322,7 +356,9 @@ pub(super) fn offer(catalogue: &Catalogue, number: Number, config: &Config) -> O
     let Some(article) = catalogue.article(number) else {
         return Offer::No;
     };
-    if article.visibility == Visibility::Draft {
+    if let Some(why) = aside::why(&article, catalogue, config) {
+        Offer::Aside(why)
+    } else if article.visibility == Visibility::Draft {
         Offer::Hidden(article.why.unwrap_or_default())
     } else if row.draft {
         Offer::Hidden("lies in a folder `_drafts`".to_owned())

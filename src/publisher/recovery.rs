@@ -200,6 +200,7 @@ fn article(entry: &PublishedEntry, path: &str, digest: &str, config: &Config) ->
             from: TitleFrom::Sentence,
         }),
         published: entry.published.map(Date::Instant),
+        is_dated: true,
         updated: None,
         expires: None,
         visibility: Visibility::Public,

@@ -32,11 +32,13 @@ pub enum State {
     Broken,
     /// It only leads elsewhere.
     Redirect,
+    /// It is no article: a page that lists some, or a file that belongs to another.
+    Ignored,
 }
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Public,
         Self::Unlisted,
         Self::Scheduled,
@@ -45,6 +47,7 @@ impl State {
         Self::Held,
         Self::Broken,
         Self::Redirect,
+        Self::Ignored,
     ];
 
     /// In one word.
@@ -59,6 +62,7 @@ impl State {
             Self::Held => "held",
             Self::Broken => "broken",
             Self::Redirect => "redirect",
+            Self::Ignored => "ignored",
         }
     }
 }
@@ -158,14 +162,28 @@ fn listed(
         (_, Some(article)) if row.reading == Reading::Whole => {
             match read::offer(catalogue, number, config) {
                 Offer::Hidden(why) => draft(article, why, config),
+                Offer::Aside(why) => Listed {
+                    state: State::Ignored,
+                    why,
+                    title: title(&article),
+                    ..bare(path)
+                },
                 _ => bare(path),
             }
         }
-        _ if row.reading == Reading::Other => Listed {
-            state: State::Redirect,
-            why: "only leads elsewhere".to_owned(),
-            ..bare(path)
-        },
+        _ if row.reading == Reading::Other => {
+            let why = problem(&path, Level::Info, problems).unwrap_or_default();
+            let is_redirect = why.contains("redirect");
+            Listed {
+                state: if is_redirect {
+                    State::Redirect
+                } else {
+                    State::Ignored
+                },
+                why,
+                ..bare(path)
+            }
+        }
         _ => Listed {
             why: problem(&path, Level::Error, problems).unwrap_or_else(|| "is empty".to_owned()),
             ..bare(path)

@@ -14,6 +14,7 @@ use super::ready::{Lies, Ready, Step};
 use super::{Disk, Encode, Lock, MANIFEST, PENDING, Publication, with_suffix};
 use crate::edition::encode::{self, Coding, Effort, Encoded};
 use crate::edition::{self, Body, Manifest, Published, etag};
+use crate::page;
 use crate::problem::Problem;
 
 /// Documents that are ours: their routes, with the hashes of the bytes that we put there or were about to.
@@ -336,6 +337,9 @@ impl Disk {
             let Ok(bytes) = fs::read(&place) else {
                 continue;
             };
+            if self.is_source(route, &place) && !page::is_ours(&bytes) {
+                continue;
+            }
             if !hashes.contains(&edition::hash(&bytes)) {
                 continue;
             }

@@ -139,6 +139,7 @@ pub(super) fn step<'a>(
     previous: Option<&Manifest>,
     now: DateTime<Utc>,
 ) -> Result<Step<'a>> {
+    let is_source = matches!(&document.body, Body::File(source) if is_same_file(source, &place));
     let before = previous.and_then(|manifest| manifest.documents.get(&document.route));
     let (hash, size) = match (&document.body, before) {
         (Body::Kept, Some(before)) => {
@@ -167,9 +168,11 @@ pub(super) fn step<'a>(
         last_modified,
         encodings,
     };
-    let lies = match before.filter(|_| current.is_none()) {
+    let lies = match before.filter(|_| !is_source).filter(|_| current.is_none()) {
         // what was published lies there still: it need not be read to be told from this
         Some(before) if is_dated(&place, before) => Lies::Differently,
+        // where folders overlap the author's file is the document: it is never written
+        _ if is_source => Lies::Well,
         _ => lies(&place, &published, current.is_some()),
     };
     Ok(Step {
@@ -179,6 +182,13 @@ pub(super) fn step<'a>(
         place,
         lies,
     })
+}
+
+/// Whether both names lead to one file.
+pub(super) fn is_same_file(a: &Path, b: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |path: &Path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    id(a).is_some_and(|a| id(b) == Some(a))
 }
 
 fn fingerprint(body: &Body) -> Result<(String, u64)> {

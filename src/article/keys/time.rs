@@ -141,15 +141,19 @@ impl Keys<'_> {
             };
             let is_switch = ["published", "publish"].contains(key) && switch(value).is_some();
             let text = value.text().filter(|_| !matches!(value, Value::Bool(_)));
-            let parsed = match &text {
-                _ if is_switch && matches!(value, Value::Bool(_)) => continue,
-                Some(text) => date::parse(text, self.dialect.zone),
-                None => Err(format!(
-                    "{} stands where a date is expected; write a date like `2026-09-14`",
-                    value.kind()
-                )),
+            if is_switch && matches!(value, Value::Bool(_)) {
+                continue;
+            }
+            let Some(text) = text else {
+                let what = format!("`{key}` is {} where a date is expected", value.kind());
+                self.wrong(
+                    line,
+                    what,
+                    &format!("write a date like `2026-09-14`; {HELD}"),
+                );
+                return Declared::Unreadable;
             };
-            match parsed {
+            match date::parse(&text, self.dialect.zone) {
                 Ok(date) => {
                     self.note(what, key, line);
                     return Declared::Read(date);
