@@ -11,12 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::{Level, Problem};
 
+pub mod address;
 pub mod date;
 mod decode;
 mod digest;
 pub mod front_matter;
 pub mod head;
 pub mod hidden;
+pub mod id;
 mod keys;
 pub mod language;
 pub mod location;

@@ -66,6 +66,8 @@ pub struct Config {
     pub hub: Hub,
     /// How and where the server answers.
     pub serve: Serve,
+    /// What is odd about the settings, and stops nothing.
+    pub notes: Vec<Problem>,
 }
 
 impl Config {
@@ -229,8 +231,22 @@ impl Config {
             hub,
             serve,
             site,
+            notes: notes(raw, name),
         })
     }
+}
+
+/// What a user should know of settings that are not as they could be.
+fn notes(raw: &Raw, name: &str) -> Vec<Problem> {
+    let mails = person::unfit_mail(&raw.authors)
+        .into_iter()
+        .map(|(key, mail)| {
+            let what = format!("`{mail}` of `{key}` is no mail address that feeds can show");
+            let remedy = "correct it; it is left out until then";
+            let line = keys::nth_line(&raw.source, "email", 0);
+            Problem::warning(name, what).at(line).remedy(remedy)
+        });
+    mails.collect()
 }
 
 fn state_beside(ledger: &Path) -> PathBuf {
@@ -291,6 +307,12 @@ fn base_url(text: &str) -> Result<Url, String> {
     }
     if !url.path().ends_with('/') {
         url.set_path(&format!("{}/", url.path()));
+    }
+    // the form that links and documents have
+    if let Some(canonical) =
+        crate::link::canonical(url.as_str()).and_then(|url| Url::parse(&url).ok())
+    {
+        url = canonical;
     }
     Ok(url)
 }

@@ -353,7 +353,8 @@ fn attachments(
             0
         });
         let own = file.and_then(|file| file.mime.clone());
-        let mime = enclosure.mime.clone().or(own).or_else(|| mime(&url));
+        let declared = enclosure.mime.clone().filter(|mime| is_mime(mime));
+        let mime = declared.or(own).or_else(|| mime(&url));
         found.push(Attachment {
             url,
             length,
@@ -362,6 +363,18 @@ fn attachments(
         });
     }
     found
+}
+
+/// Whether a text is a media type (RFC 6838 §4.2), without parameters.
+fn is_mime(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b);
+    let name = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.bytes().all(fits)
+            && name.len() < 128
+    };
+    text.split_once('/')
+        .is_some_and(|(kind, subtype)| name(kind) && name(subtype))
 }
 
 /// The MIME type that a URL's extension tells.

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
-use url::{Position, Url};
+use url::Url;
 
+pub use crate::article::address::canonical;
 use crate::article::{Article, location};
 use crate::catalogue::{Catalogue, Entry, row};
 use crate::site::{Pattern, Site, encode_path};
@@ -113,50 +114,6 @@ pub fn route_of(address: &str, site: &Site) -> Option<String> {
         .strip_prefix(site.base.path())
         .filter(|_| is_own)?;
     Some(percent_decode_str(below).decode_utf8().ok()?.into_owned())
-}
-
-/// An absolute http(s) URL in its canonical form: host in lower case, path at least `/`.
-#[must_use]
-pub fn canonical(url: &str) -> Option<String> {
-    Url::parse(url)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https"))
-        .map(|url| encode_rest(&url))
-}
-
-/// What browsers leave alone in a path or a query, and a URI must not hold (RFC 3986 §2).
-fn encode_rest(url: &Url) -> String {
-    let mut out = String::from(&url[..Position::BeforePath]);
-    for c in url[Position::BeforePath..].chars() {
-        match c {
-            '[' | ']' | '|' | '^' | '`' | '{' | '}' | '"' | '\\' | '<' | '>' | ' ' => {
-                out += &format!("%{:02X}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    normal_escapes(&out)
-}
-
-/// Escapes in upper case, and none of what needs none: `%7E` is `~` (RFC 3986 §6.2.2).
-fn normal_escapes(url: &str) -> String {
-    let mut out = String::with_capacity(url.len());
-    let mut rest = url;
-    while let Some(at) = rest.find('%') {
-        out.push_str(&rest[..at]);
-        let byte = rest
-            .get(at + 1..at + 3)
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match byte {
-            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
-                out.push(char::from(byte));
-            }
-            Some(byte) => out += &format!("%{byte:02X}"),
-            None => out.push_str("%25"),
-        }
-        rest = &rest[if byte.is_some() { at + 3 } else { at + 1 }..];
-    }
-    out + rest
 }
 
 /// A reference to a file without the word in front by which Pelican knows it.

@@ -100,6 +100,29 @@ fn entries_changed_at_the_same_instant_are_reported_and_not_refused() {
     assert_eq!(found[0].entry.as_deref(), Some("https://example.org/b/"));
 }
 
+#[test]
+fn an_id_that_its_author_chose_is_reported_and_not_refused() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gate/MissingSelf-2/good.atom.xml");
+    let good = fs::read_to_string(path).unwrap();
+    for id in [
+        "http://Quay.example/?p=1",
+        "https://quay.example",
+        "https://quay.example/%e6%97%a5/",
+        "https://quay.example/~ann/%7Eb",
+        "https://quay.example/a/../b",
+    ] {
+        let text = good.replace("<id>https://example.org/b/</id>", &format!("<id>{id}</id>"));
+        assert_ne!(text, good);
+        let url = "https://example.org/atom.xml";
+        let found = check(Kind::Atom, text.as_bytes(), Place { url });
+        let found: Vec<_> = found
+            .iter()
+            .map(|finding| (finding.rule, finding.refuses, finding.entry.as_deref()))
+            .collect();
+        assert_eq!(found, [("NonCanonicalURI", false, Some(id))]);
+    }
+}
+
 proptest! {
     #![proptest_config(cases(500, 2_000))]
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::memory::{Facts, LEFT_OUT, Short, read_ahead};
 use super::xml::{Element, walk};
-use super::{Findings, Place, forms, html, shown};
+use super::{Finding, Findings, Place, forms, html, shown};
 
 pub(super) fn check(bytes: &[u8], place: Place<'_>, findings: &mut Findings) {
     read_ahead(bytes, "<entry>", "</entry>", |part| {
@@ -241,11 +241,25 @@ fn element(element: &Element, findings: &mut Findings) {
     }
 }
 
-/// An id that is a URL is compared as text: only its canonical form is the same everywhere (§4.2.6.1).
+/// An id that is a URL is compared as text: only its canonical form is the same everywhere (§4.2.6.1). Its author may
+/// have chosen another one long ago, and changing it would harm more: that is only reported.
 fn canonical(id: &str, findings: &mut Findings) {
-    if id.starts_with("http:") || id.starts_with("https:") {
-        forms::web(id, "id", true, findings);
+    if !id.starts_with("http:") && !id.starts_with("https:") {
+        return;
     }
+    let mut found = Findings {
+        entry: findings.entry.clone(),
+        ..Findings::default()
+    };
+    forms::web(id, "id", true, &mut found);
+    let odd = found
+        .found
+        .into_iter()
+        .filter(|finding| finding.rule == "NonCanonicalURI");
+    findings.found.extend(odd.map(|finding| Finding {
+        refuses: false,
+        ..finding
+    }));
 }
 
 /// A text construct (§3.1); a title must say something.

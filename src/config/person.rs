@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::raw::Author;
-use crate::article::Person;
+use crate::article::{Person, address};
 
 /// `Name`, or `Name <mail>`.
 pub(super) fn parse(text: &str) -> Result<Person, String> {
@@ -17,16 +17,16 @@ pub(super) fn parse(text: &str) -> Result<Person, String> {
     let mail = mail
         .trim()
         .strip_suffix('>')
-        .filter(|mail| is_mail(mail))
+        .and_then(address::mail)
         .ok_or_else(wrong)?;
     let name = if name.trim().is_empty() {
-        mail
+        &mail
     } else {
         name.trim()
     };
     Ok(Person {
         name: name.to_owned(),
-        email: Some(mail.to_owned()),
+        email: Some(mail.clone()),
         url: None,
     })
 }
@@ -44,7 +44,7 @@ pub(super) fn table(
                 .map(str::trim)
                 .filter(|name| !name.is_empty())
                 .unwrap_or(key);
-            if let Some(mail) = author.email.as_deref().filter(|mail| !is_mail(mail)) {
+            if let Some(mail) = author.email.as_deref().filter(|mail| !is_like_mail(mail)) {
                 return Err(format!(
                     "`{mail}` of `{key}` is no mail address; write it like `ann@example.org`"
                 ));
@@ -57,7 +57,7 @@ pub(super) fn table(
             });
             let person = Person {
                 name: name.to_owned(),
-                email: author.email.clone(),
+                email: author.email.as_deref().and_then(address::mail),
                 url: url.transpose()?,
             };
             Ok((key.clone(), person))
@@ -65,12 +65,19 @@ pub(super) fn table(
         .collect()
 }
 
-fn is_mail(text: &str) -> bool {
-    let parts = text
-        .split_once('@')
-        .filter(|(local, host)| !local.is_empty() && host.contains('.') && !host.contains('@'));
-    parts.is_some()
-        && !text.contains(|c: char| {
-            c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '(' | ')' | ',')
-        })
+/// Whether a text is meant as a mail address. What feeds cannot show of them is left out, and said.
+fn is_like_mail(text: &str) -> bool {
+    let parts = text.split_once('@');
+    parts.is_some_and(|(name, host)| !name.is_empty() && host.contains('.'))
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
+/// Mail addresses that no feed can show, with the keys of their authors.
+pub(super) fn unfit_mail(authors: &BTreeMap<String, Author>) -> Vec<(&str, &str)> {
+    let mails = authors
+        .iter()
+        .filter_map(|(key, author)| Some((key.as_str(), author.email.as_deref()?)));
+    mails
+        .filter(|(_, mail)| address::mail(mail).is_none())
+        .collect()
 }

@@ -3,74 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::Record;
 use super::observe::Candidate;
 use crate::article::location;
 use crate::site::Site;
 use crate::site::slug::nfc;
-
-/// What an IRI must not hold (RFC 3987 §2.2); everything that is not ASCII is encoded too, so that an id is a URI.
-const FORBIDDEN: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
-
-/// What the name-specific part of a URN must not hold (RFC 2141 §2.2).
-const NOT_IN_URN: &AsciiSet = &FORBIDDEN
-    .add(b'#')
-    .add(b'%')
-    .add(b'&')
-    .add(b'/')
-    .add(b'?')
-    .add(b'[')
-    .add(b']')
-    .add(b'~');
-
-/// A declared id as it is published: verbatim, percent-encoded where a URI demands it.
-///
-/// Atom demands a URI (RFC 4287 §4.2.6), so what has no scheme gets one that depends on nothing else: a UUID becomes
-/// `urn:uuid:…`, any other name `urn:x-article:…`.
-pub(super) fn explicit(declared: &str) -> String {
-    let encoded = utf8_percent_encode(declared, FORBIDDEN).to_string();
-    let scheme = encoded
-        .split_once(':')
-        .map(|(scheme, rest)| (scheme, !rest.is_empty()));
-    match scheme {
-        Some((scheme, true)) if is_scheme(scheme) => encoded,
-        _ if is_uuid(&encoded) => format!("urn:uuid:{}", encoded.to_ascii_lowercase()),
-        _ => format!(
-            "urn:x-article:{}",
-            utf8_percent_encode(declared, NOT_IN_URN)
-        ),
-    }
-}
-
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
-}
-
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.char_indices().all(|(i, c)| {
-            if matches!(i, 8 | 13 | 18 | 23) {
-                c == '-'
-            } else {
-                c.is_ascii_hexdigit()
-            }
-        })
-}
 
 /// `tag:HOST,DATE:PATH` (RFC 4151): the id of an article that was published, or first seen, on that day.
 pub(super) fn name(

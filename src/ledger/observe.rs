@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use rayon::prelude::*;
 
-use super::identity::{explicit, name, numbered, renames, same_date};
+use super::identity::{name, numbered, renames, same_date};
 use super::{Ledger, Minted, Record};
-use crate::article::{Article, Date, location};
+use crate::article::{Article, Date, id, location};
 use crate::link;
 use crate::problem::Problem;
 use crate::site::{Site, slug};
@@ -234,7 +234,7 @@ impl Turn<'_> {
             .partition(|(own, _)| own.is_some());
         for (own, candidate) in old.into_iter().chain(fresh) {
             let path = candidate.path.clone();
-            let Some(id) = candidate.id.as_deref().map(explicit) else {
+            let Some(id) = candidate.id.as_deref().map(|id| self.public_form(id)) else {
                 match own {
                     Some(record) => known.push(Known {
                         candidate,
@@ -245,7 +245,10 @@ impl Turn<'_> {
                 }
                 continue;
             };
-            let owner = claimed.get(&id).cloned().or_else(|| self.owner(&id, &path));
+            let owner = claimed
+                .get(&*id::in_atom(&id))
+                .cloned()
+                .or_else(|| self.owner(&id, &path));
             if let Some(owner) = owner {
                 let what = format!("the id `{id}` belongs to `{owner}`");
                 let remedy =
@@ -255,7 +258,7 @@ impl Turn<'_> {
                     .push(Problem::error(path, what).remedy(remedy));
                 continue;
             }
-            claimed.insert(id.clone(), path);
+            claimed.insert(id::in_atom(&id).into_owned(), path);
             let record = self.ledger.get(&id).or(own);
             known.push(Known {
                 candidate,
@@ -269,7 +272,8 @@ impl Turn<'_> {
             let new = self.without_copies(&relevant, &known, new);
             let free = |record: &&Record| {
                 let path = record.path.as_ref();
-                !claimed.contains(&record.id) && path.is_none_or(|path| !self.present.holds(path))
+                !claimed.contains(&*id::in_atom(&record.id))
+                    && path.is_none_or(|path| !self.present.holds(path))
             };
             let gone: Vec<&Record> = relevant.iter().filter(free).collect();
             let renamed = renames(&gone, &new, self.site);
@@ -284,6 +288,24 @@ impl Turn<'_> {
         }
         known.sort_by(|a, b| a.candidate.path.cmp(&b.candidate.path));
         known
+    }
+
+    /// The form in which a declared id is, or will be, public: as it was declared, unless subscribers know it in Atom's
+    /// form or by the name of which it is Atom's form.
+    fn public_form(&self, declared: &str) -> String {
+        let encoded = id::in_atom(declared);
+        if self.ledger.knows(declared) {
+            declared.to_owned()
+        } else if self.ledger.knows(&encoded) {
+            encoded.into_owned()
+        } else {
+            if declared.contains('\u{fffd}') {
+                // no document may hold it
+                return encoded.into_owned();
+            }
+            let name = id::named(declared).filter(|name| self.ledger.knows(name));
+            name.unwrap_or_else(|| declared.to_owned())
+        }
     }
 
     /// Who else has `id`, as a path that is still there, or as a former or foreign id.

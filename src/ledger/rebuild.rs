@@ -5,9 +5,8 @@ use percent_encoding::percent_decode_str;
 use unicode_normalization::UnicodeNormalization;
 use url::Url;
 
-use super::identity::explicit;
 use super::{FeedRecord, Ledger, Minted, Record};
-use crate::article::{Article, Date, location};
+use crate::article::{Article, Date, id, location};
 use crate::link::{self, PAGES};
 use crate::site::Site;
 
@@ -75,12 +74,12 @@ fn only<'a>(articles: &[&'a Article], fits: impl Fn(&Article) -> bool) -> Option
 }
 
 /// The declared id, or the path part of a minted one: its date cannot be known without the ledger.
-fn has_id(article: &Article, id: &str, site: &Site) -> bool {
+fn has_id(article: &Article, known: &str, site: &Site) -> bool {
     if let Some(declared) = &article.id {
-        return explicit(declared) == id;
+        return declared == known || id::in_atom(declared) == known;
     }
     let path: String = location::stem(&article.path).nfc().collect();
-    let minted = id
+    let minted = known
         .strip_prefix("tag:")
         .and_then(|rest| rest.split_once(':'))
         .map(|(_, path)| path);
@@ -123,8 +122,10 @@ fn nth(day: Date, published: DateTime<Utc>, site: &Site) -> Option<u32> {
 }
 
 fn record(entry: &Remembered, article: Option<&Article>, site: &Site) -> Record {
-    let explicit = article
-        .is_some_and(|article| article.id.as_deref().map(explicit).as_ref() == Some(&entry.id));
+    let explicit = article.is_some_and(|article| {
+        let declared = article.id.as_deref();
+        declared.is_some_and(|declared| declared == entry.id || id::in_atom(declared) == entry.id)
+    });
     let published_nth = article
         .and_then(|article| article.published)
         .and_then(|date| match date {

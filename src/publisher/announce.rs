@@ -18,7 +18,10 @@ pub(super) fn turn(config: &Config, seen: &mut Observation, catalogue: &Catalogu
         renamed: std::mem::take(&mut seen.renamed),
         changed_ids: std::mem::take(&mut seen.changed_ids),
         entries: catalogue.order().len(),
-        problems: advice(config).into_iter().collect(),
+        problems: advice(config)
+            .into_iter()
+            .chain(config.notes.clone())
+            .collect(),
         ..Turn::default()
     }
 }

@@ -162,6 +162,7 @@ fn terms(config: &Config) -> u64 {
         hubs: _,
         hub: _,
         serve: _,
+        notes: _,
     } = config;
     // what replicas are told is published too
     let bucket = bucket

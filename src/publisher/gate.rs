@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::books::Books;
 use super::{Config, Edition, Ledger, Problem};
+use crate::article::id;
 use crate::check::{self, Finding, Place};
 use crate::edition::{Body, Document};
 
@@ -73,7 +74,10 @@ fn previous(refused: &Document, books: &Books) -> Option<Document> {
 }
 
 fn problem(config: &Config, route: &str, finding: &Finding, ledger: &Ledger) -> Problem {
-    let path = finding.entry.as_deref().and_then(|id| ledger.get(id)?.path);
+    let path = finding.entry.as_deref().and_then(|id| {
+        let record = ledger.get(id).or_else(|| ledger.get(&id::named(id)?));
+        record?.path
+    });
     let path = path.map(|path| config.articles.join(path).display().to_string());
     let document = config.feeds.join(route).display().to_string();
     let what = format!("{} ({})", finding.what, finding.rule);

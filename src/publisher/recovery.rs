@@ -1,9 +1,12 @@
 //! What was published tells what the ledger forgot, and what articles were that cannot be read any longer.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use super::books::Books;
 use super::read::still_published;
 use super::{Catalogue, Config, Problem};
-use crate::article::{Article, Body, Date, Markup, Person, Title, TitleFrom, Visibility};
+use crate::article::{Article, Body, Date, Markup, Person, Title, TitleFrom, Visibility, id};
 use crate::catalogue::Number;
 use crate::check::read::{Published, PublishedEntry, read};
 use crate::edition::{Kind, LedgerMark};
@@ -114,9 +117,36 @@ impl Books {
                 Some((issue, read(document.kind, &bytes)?))
             })
             .collect();
+        self.name_as_others_do(&mut found);
         // what Atom says is most exact: it has the feed's id, and both dates
         found.sort_by_key(|(issue, _)| issue.kind != Kind::Atom);
         found
+    }
+
+    /// Gives the entries of Atom documents the ids that they have in the other formats, and in the ledger: some have a form
+    /// of their own in Atom.
+    fn name_as_others_do(&self, found: &mut [(Issue, Published)]) {
+        let (atom, others): (Vec<_>, Vec<_>) = found
+            .iter_mut()
+            .partition(|(issue, _)| issue.kind == Kind::Atom);
+        let own = |id: &str| matches!(id::in_atom(id), Cow::Owned(form) if form != id);
+        let ids = others.iter().flat_map(|(_, feed)| &feed.entries);
+        let mut names: HashMap<String, String> = ids
+            .filter(|entry| own(&entry.id))
+            .map(|entry| (id::in_atom(&entry.id).into_owned(), entry.id.clone()))
+            .collect();
+        let records = self.ledger.records().map(|record| record.id);
+        for id in records.filter(|id| own(id)) {
+            names.insert(id::in_atom(&id).into_owned(), id);
+        }
+        for entry in atom.into_iter().flat_map(|(_, feed)| &mut feed.entries) {
+            if let Some(name) = names
+                .get(&entry.id)
+                .filter(|_| !self.ledger.knows(&entry.id))
+            {
+                entry.id.clone_from(name);
+            }
+        }
     }
 
     fn rebuild(&mut self, config: &Config, articles: &[Article], published: &[(Issue, Published)]) {

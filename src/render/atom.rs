@@ -111,7 +111,7 @@ fn item(item: &Item, feed: &Feed) -> Entry {
             item.title.as_deref().unwrap_or(&item.stand_in_title),
             lang.clone(),
         ),
-        id: item.id.clone(),
+        id: article::id::in_atom(&item.id).into_owned(),
         updated: date(item.updated),
         published: Some(date(item.published)),
         authors: item.authors.iter().map(person).collect(),
@@ -169,6 +169,10 @@ fn link(rel: &str, href: &str, mime: Option<&str>) -> Link {
 fn media(item: &Item) -> ExtensionMap {
     let mut elements = BTreeMap::new();
     for (name, attrs) in xml::media(item) {
+        // of extensions, and of nothing else, the crate writes attributes as they are
+        let escape =
+            |(key, value): (String, String)| (key, quick_xml::escape::escape(&value).into_owned());
+        let attrs = attrs.into_iter().map(escape).collect();
         let extension = Extension {
             name: format!("media:{name}"),
             attrs,

@@ -1,10 +1,10 @@
 //! Who wrote an article.
 
 use super::Keys;
-use super::place::web;
-use crate::article::Person;
 use crate::article::front_matter::Value;
 use crate::article::words::folded;
+use crate::article::{Person, address};
+use crate::problem::Problem;
 
 impl Keys<'_> {
     pub(in crate::article) fn authors(&mut self) -> Vec<Person> {
@@ -28,7 +28,7 @@ impl Keys<'_> {
         self.note("authors", key, line);
         let mut people: Vec<Person> = Vec::new();
         for value in values.iter().filter(|value| **value != Value::Null) {
-            match self.person(value) {
+            match self.person(value, line) {
                 Some(person) if !people.contains(&person) => people.push(person),
                 Some(_) => {}
                 None => {
@@ -45,7 +45,7 @@ impl Keys<'_> {
         people
     }
 
-    fn person(&self, value: &Value) -> Option<Person> {
+    fn person(&mut self, value: &Value, line: u32) -> Option<Person> {
         if let Value::Map(_) = value {
             let text = |key: &str| {
                 value
@@ -54,40 +54,65 @@ impl Keys<'_> {
                     .map(|text| folded(&text))
                     .filter(|text| !text.is_empty())
             };
-            let email = text("email")
-                .or_else(|| text("mail"))
-                .filter(|mail| is_mail(mail));
-            let url = text("url")
-                .or_else(|| text("uri"))
-                .or_else(|| text("link"))
-                .filter(|url| web(url));
-            return Some(Person {
+            let email = text("email").or_else(|| text("mail"));
+            let url = text("url").or_else(|| text("uri")).or_else(|| text("link"));
+            let person = Person {
                 name: text("name")?,
-                email,
-                url,
-            });
+                email: email.as_deref().and_then(address::mail),
+                url: url.as_deref().and_then(address::canonical),
+            };
+            for (what, written, kept) in [
+                ("mail address", &email, &person.email),
+                ("address on the web", &url, &person.url),
+            ] {
+                if let (Some(written), None) = (written, kept) {
+                    let what = format!(
+                        "`{written}` of `{}` is no {what} that feeds can show",
+                        person.name
+                    );
+                    self.problems.push(
+                        Problem::warning(self.path, what)
+                            .at(line)
+                            .remedy("correct it; it is left out until then"),
+                    );
+                }
+            }
+            return Some(person);
         }
         let text = folded(&value.text()?);
         if let Some(person) = self.dialect.authors.get(&text) {
             return Some(person.clone());
         }
-        let (name, mail) = match text
+        let named = text
             .split_once('<')
-            .and_then(|(name, rest)| Some((name, rest.trim().strip_suffix('>')?)))
-        {
-            Some((name, mail)) if is_mail(mail.trim()) => (name.trim(), Some(mail.trim())),
-            _ => (text.as_str(), None),
+            .and_then(|(name, rest)| Some((name.trim(), rest.trim().strip_suffix('>')?)))
+            .filter(|(_, mail)| is_like_mail(mail));
+        let Some((name, written)) = named else {
+            return (!text.is_empty()).then(|| Person {
+                name: text,
+                ..Person::default()
+            });
         };
-        let name = if name.is_empty() { mail? } else { name };
+        let email = address::mail(written);
+        if email.is_none() {
+            let what = format!("`{written}` is no mail address that feeds can show");
+            self.problems.push(
+                Problem::warning(self.path, what)
+                    .at(line)
+                    .remedy("correct it; it is left out until then"),
+            );
+        }
+        let name = if name.is_empty() { written } else { name };
         Some(Person {
             name: name.to_owned(),
-            email: mail.map(str::to_owned),
+            email,
             url: None,
         })
     }
 }
 
-fn is_mail(text: &str) -> bool {
+/// Whether a text is meant as a mail address.
+fn is_like_mail(text: &str) -> bool {
     let odd = |c: char| {
         c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '(' | ')' | ',' | ';' | '"')
     };
