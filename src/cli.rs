@@ -194,15 +194,13 @@ fn build(args: &Build) -> u8 {
     let config = match configure(&args.place, &[]) {
         Ok(config) => config,
         Err(problems) => {
-            report.refusals(&problems);
-            return exit::USAGE;
+            return report.refusals(&problems, refused(&args.place));
         }
     };
     let now = match now() {
         Ok(now) => now,
         Err(problem) => {
-            report.refusals(&[problem]);
-            return exit::USAGE;
+            return report.refusals(&[problem], exit::USAGE);
         }
     };
     let progress = progress::Bar::new(!args.quiet && std::io::stderr().is_terminal());
@@ -260,24 +258,39 @@ fn announce(config: &Config, turn: &mut Turn) {
 /// Option before environment before file.
 fn configure(args: &Place, listen: &[String]) -> Result<Config, Vec<Problem>> {
     let (mut raw, name, home) = read_config(args.config.as_deref())?;
-    let from_file = |path: &mut Option<PathBuf>| {
-        if let Some(inner) = path.as_mut().filter(|inner| !config::is_remote(inner)) {
-            *inner = home.join(&*inner);
-        }
+    // what the file says is below its own folder; what is typed is below the one that the shell is in
+    let here = |path: &Path| {
+        let is_same = home.as_os_str().is_empty() || config::is_remote(path);
+        let absolute = (!is_same).then(|| std::path::absolute(path).ok()).flatten();
+        absolute.unwrap_or_else(|| path.to_owned())
     };
-    from_file(&mut raw.articles);
-    from_file(&mut raw.feeds);
-    from_file(&mut raw.ledger);
-    environment(&mut raw);
-    let here = |path: &PathBuf| Path::new("").join(path);
-    raw.articles = args.articles.as_ref().map(here).or(raw.articles);
-    raw.feeds = args.feeds.as_ref().map(here).or(raw.feeds);
+    environment(&mut raw, here);
+    raw.articles = args.articles.as_deref().map(here).or(raw.articles);
+    raw.feeds = args.feeds.as_deref().map(here).or(raw.feeds);
     raw.base_url = args.base_url.clone().or(raw.base_url);
     raw.permalink = args.permalink.clone().or(raw.permalink);
     if !listen.is_empty() {
         raw.serve.listen = Some(listen.to_vec());
     }
-    Config::resolve(&raw, &name, &home)
+    // what the feed was called when its folder had another name, here or in another clone
+    let has_title = raw.title.is_some();
+    if !has_title {
+        let ledger = raw.ledger.as_deref().unwrap_or(Path::new(config::LEDGER));
+        let text = std::fs::read(home.join(ledger)).unwrap_or_default();
+        raw.title = crate::ledger::default_title(&text);
+    }
+    let mut config = Config::resolve(&raw, &name, &home)?;
+    config.site.has_title = has_title;
+    Ok(config)
+}
+
+/// The exit code of a command whose configuration is refused: a disk that fails is not the user's fault.
+fn refused(args: &Place) -> u8 {
+    let file = args.config.as_deref().unwrap_or(Path::new(config::FILE));
+    match crate::store::durable::read_if_there(file) {
+        Err(_) => exit::NOTHING_WRITTEN,
+        Ok(_) => exit::USAGE,
+    }
 }
 
 /// The configuration, what to call it, and the folder that its paths are relative to.
@@ -287,11 +300,15 @@ fn read_config(path: Option<&Path>) -> Result<(Raw, String, PathBuf), Vec<Proble
     let home = file.parent().map(Path::to_path_buf).unwrap_or_default();
     match std::fs::read_to_string(file) {
         Ok(text) => Raw::parse(&text, &name).map(|raw| (raw, name, home)),
-        Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if path.is_none() && crate::store::durable::is_absent(&error) => {
             Ok((Raw::default(), name, home))
         }
         Err(error) => {
-            let remedy = "name a file that exists, or leave `--config` out";
+            let remedy = if crate::store::durable::is_absent(&error) {
+                "name a file that exists, or leave `--config` out"
+            } else {
+                "let it be read; nothing was published, the old feeds stay"
+            };
             Err(vec![
                 Problem::error(name, format!("cannot be read: {error}")).remedy(remedy),
             ])
@@ -299,9 +316,13 @@ fn read_config(path: Option<&Path>) -> Result<(Raw, String, PathBuf), Vec<Proble
     }
 }
 
-/// `TIDINGS_BASE_URL` and its kin, for every key that holds one value.
-fn environment(raw: &mut Raw) {
-    let value = |key: &str| std::env::var(format!("TIDINGS_{key}")).ok();
+/// `TIDINGS_BASE_URL` and its kin, for every key that holds one value, and `TIDINGS_HUBS`, with blanks between. One that is
+/// empty counts as not set: compose files make such.
+fn environment(raw: &mut Raw, here: impl Fn(&Path) -> PathBuf) {
+    let value = |key: &str| {
+        let value = std::env::var(format!("TIDINGS_{key}")).ok()?;
+        (!value.trim().is_empty()).then_some(value)
+    };
     let texts = [
         ("BASE_URL", &mut raw.base_url),
         ("TITLE", &mut raw.title),
@@ -322,7 +343,12 @@ fn environment(raw: &mut Raw) {
         ("FEEDS", &mut raw.feeds),
         ("LEDGER", &mut raw.ledger),
     ] {
-        *path = value(key).map(PathBuf::from).or(path.take());
+        *path = value(key)
+            .map(|path| here(Path::new(&path)))
+            .or(path.take());
+    }
+    if let Some(hubs) = value("HUBS") {
+        raw.hubs = hubs.split_whitespace().map(str::to_owned).collect();
     }
 }
 

@@ -27,6 +27,9 @@ pub use push::Hub;
 pub use raw::Raw;
 pub use serve::{Address, DEFAULT_LISTEN, Log, Serve, Trusted};
 
+/// The name of the ledger, if the settings give it no other.
+pub const LEDGER: &str = "ledger.jsonl";
+
 /// The name of the file.
 pub const FILE: &str = "tidings.toml";
 
@@ -88,7 +91,13 @@ impl Config {
             text: &raw.source,
             found: raw.unbuilt(name),
         };
-        let folder = home.canonicalize().unwrap_or_else(|_| home.to_owned());
+        // the folder that the shell is in has no name of its own
+        let here = if home.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            home
+        };
+        let folder = here.canonicalize().unwrap_or_else(|_| home.to_owned());
         let folder = folder.file_name().map_or_else(
             || "Feed".to_owned(),
             |name| name.to_string_lossy().into_owned(),
@@ -158,6 +167,7 @@ impl Config {
                     .unwrap_or(&title)
                     .to_owned(),
                 title,
+                has_title: raw.title.is_some(),
                 language: language?,
                 zone: zone?,
                 author: author?,
@@ -199,7 +209,7 @@ impl Config {
         let path = |text: Option<&PathBuf>, default: &str| {
             home.join(text.map_or(Path::new(default), PathBuf::as_path))
         };
-        let ledger = path(raw.ledger.as_ref(), "ledger.jsonl");
+        let ledger = path(raw.ledger.as_ref(), LEDGER);
         let (feeds, compress) = match &bucket {
             // nobody but us reads it
             Some(_) => (bucket::mirror(&ledger), Vec::new()),

@@ -16,7 +16,7 @@ mod observe;
 mod rebuild;
 
 pub(crate) use identity::numbered;
-pub use line::{FeedRecord, Minted, Record};
+pub use line::{FeedRecord, Minted, Record, Unsound, default_title};
 use lines::{Lines, Place, Places};
 pub use observe::{Candidate, Observation, Present, Public};
 pub use rebuild::Remembered;
@@ -64,7 +64,20 @@ pub enum Fault {
         line: u32,
         /// Why.
         cause: String,
+        /// What it says, if that can be read: its own, unless subscribers know better.
+        says: Option<Unsound>,
     },
+}
+
+impl Fault {
+    /// What a damaged line says of this id counts no longer.
+    fn forget(&mut self, id: &str) {
+        if let Self::Damaged { says, .. } = self
+            && matches!(says, Some(Unsound::Article(record)) if record.id == id)
+        {
+            *says = None;
+        }
+    }
 }
 
 impl Ledger {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use anyhow::Context;
 use chrono::{DateTime, Utc};
 
 use crate::bucket::Lost;
@@ -204,8 +205,10 @@ impl<'a> Publisher<'a> {
         let mut state = desk.take_state(config);
         if state.files == 0 && config.bucket.is_some() {
             // a machine that takes over knows how much there must be: a checkout that failed is none
-            let text = std::fs::read(&config.ledger).unwrap_or_default();
-            let (ledger, _) = Ledger::of(text);
+            let text = crate::store::durable::read_if_there(&config.ledger);
+            let text =
+                text.with_context(|| format!("cannot read `{}`", config.ledger.display()))?;
+            let (ledger, _) = Ledger::of(text.unwrap_or_default());
             let living = ledger.records().filter(|record| record.gone.is_none());
             state.files = living.count();
         }

@@ -45,6 +45,8 @@ pub struct Site {
     pub base: Url,
     /// Never empty.
     pub title: String,
+    /// Whether somebody gave that title; else it is the name of a folder, and the ledger keeps it.
+    pub has_title: bool,
     /// Never empty.
     pub description: String,
     /// A language tag (BCP 47).

@@ -127,13 +127,9 @@ impl Disk {
     /// If it is there and cannot be read, or is of a newer version.
     pub fn manifest(&self, problems: &mut Vec<Problem>) -> Result<Option<Manifest>> {
         let path = self.feeds.join(MANIFEST);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
-            }
-        };
+        let text = durable::read_if_there(&path);
+        let text = text.with_context(|| format!("cannot read `{}`", path.display()))?;
+        let Some(text) = text else { return Ok(None) };
         match Manifest::parse(&text) {
             Ok(manifest) => {
                 manifest.check_version(&path.display().to_string())?;
@@ -233,7 +229,8 @@ impl Disk {
     /// Whether a run that died left something to be tidied up.
     #[must_use]
     pub fn was_interrupted(&self) -> bool {
-        self.state.join(PENDING).exists()
+        let noted = fs::symlink_metadata(self.state.join(PENDING));
+        !noted.is_err_and(|error| durable::is_absent(&error))
     }
 
     /// Takes away the temporary files of runs that died.
@@ -280,9 +277,18 @@ impl Disk {
         let documents: Vec<&Document> = edition.documents.values().collect();
         let steps = documents.into_par_iter().map(|document| {
             let place = self.place(&document.route)?;
-            ready::step(document, place, previous, now)
+            match ready::step(document, place.clone(), previous, now) {
+                // an author's file that cannot be read harms no other document
+                Err(error) if matches!(document.body, edition::Body::File(_)) => {
+                    let kept = ready::kept(document, place, previous);
+                    Ok((kept, Some(unreadable(document, &error))))
+                }
+                step => step.map(|step| (Some(step), None)),
+            }
         });
-        let steps: Vec<Step<'_>> = steps.collect::<Result<_>>()?;
+        let steps: Vec<(Option<Step<'_>>, Option<Problem>)> = steps.collect::<Result<_>>()?;
+        let (steps, problems): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
+        let steps: Vec<Step<'_>> = steps.into_iter().flatten().collect();
         let documents = steps
             .iter()
             .map(|step| (step.document.route.clone(), step.published.clone()))
@@ -299,6 +305,7 @@ impl Disk {
             steps,
             manifest,
             durable: false,
+            problems: problems.into_iter().flatten().collect(),
         })
     }
 
@@ -312,6 +319,15 @@ impl Disk {
             bail!("`{route}` is no fit name for a document")
         }
     }
+}
+
+fn unreadable(document: &Document, error: &anyhow::Error) -> Problem {
+    let name = match &document.body {
+        edition::Body::File(source) => source.display().to_string(),
+        _ => document.route.clone(),
+    };
+    let remedy = "mend the disk, or give the user of tidings the right to read it; what subscribers have of it stays";
+    Problem::error(name, format!("{error:#}")).remedy(remedy)
 }
 
 /// What lies encoded beside a document. The tag beside it was put last: it tells of which version it is.

@@ -35,6 +35,7 @@ mod http;
 mod hub;
 mod identity;
 mod keys;
+mod ledger;
 mod odd_values;
 mod pairwise;
 mod proxies;

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::report::Report;
-use super::{Format, Place, configure, exit, say};
+use super::{Format, Place, configure, exit, refused, say};
 use crate::check::{self, Finding, location};
 use crate::edition::Kind;
 use crate::problem::Level;
@@ -119,8 +119,7 @@ pub(super) fn check(args: &Check) -> u8 {
         match published(args) {
             Ok(found) => feeds = found,
             Err(problems) => {
-                report.refusals(&problems);
-                return exit::USAGE;
+                return report.refusals(&problems, refused(&args.place));
             }
         }
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::report::Report;
-use super::{Place, configure, exit, look, say};
+use super::{Place, configure, exit, look, refused, say};
 use crate::article::head::Labels;
 use crate::article::{self, Article, Origin, Outcome, Source, TitleFrom, location};
 use crate::catalogue::Entry;
@@ -36,15 +36,13 @@ pub(super) fn explain(args: &Explain) -> u8 {
     let config = match configure(&args.place, &[]) {
         Ok(config) => config,
         Err(problems) => {
-            report.refusals(&problems);
-            return exit::USAGE;
+            return report.refusals(&problems, refused(&args.place));
         }
     };
     let order = match look() {
         Ok(order) => order,
         Err(problem) => {
-            report.refusals(&[problem]);
-            return exit::USAGE;
+            return report.refusals(&[problem], exit::USAGE);
         }
     };
     let survey = match Publisher::new(&config, &super::progress::Bar::new(false)).survey(&order) {
@@ -58,8 +56,8 @@ pub(super) fn explain(args: &Explain) -> u8 {
     let Some(listed) = survey.files.iter().find(|listed| listed.path == path) else {
         let what = "is no article of this folder";
         let remedy = "`tidings list` names all of them; names that begin with `.` or `_`, a `README` at the top and other extensions are no articles";
-        report.refusals(&[Problem::error(args.path.display().to_string(), what).remedy(remedy)]);
-        return exit::USAGE;
+        let problem = Problem::error(args.path.display().to_string(), what).remedy(remedy);
+        return report.refusals(&[problem], exit::USAGE);
     };
     tell(listed, &survey, &config, order.now, args.html);
     let own = survey

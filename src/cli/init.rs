@@ -41,12 +41,10 @@ pub(super) fn init(args: &Init) -> u8 {
     let checked = Raw::parse(&text, config::FILE)
         .and_then(|raw| Config::resolve(&raw, config::FILE, Path::new("")));
     if let Err(problems) = checked {
-        report.refusals(&problems);
-        return exit::USAGE;
+        return report.refusals(&problems, exit::USAGE);
     }
     if let Err(problem) = put_new(config::FILE, &text) {
-        report.refusals(&[problem]);
-        return exit::USAGE;
+        return report.refusals(&[problem], exit::USAGE);
     }
     say(&match &look.tool {
         Some((tool, file)) => format!(
@@ -63,8 +61,7 @@ pub(super) fn init(args: &Init) -> u8 {
             Ok(true) => say(&format!("wrote {file}: {line}")),
             Ok(false) => {}
             Err(problem) => {
-                report.refusals(&[problem]);
-                return exit::NOTHING_WRITTEN;
+                return report.refusals(&[problem], exit::NOTHING_WRITTEN);
             }
         }
     }

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::report::Report;
-use super::{Format, Place, configure, exit, look, say, terminal_width};
+use super::{Format, Place, configure, exit, look, refused, say, terminal_width};
 use crate::article::words::cut;
 use crate::config::Config;
 use crate::publisher::{ArticleState, Listed, Publisher};
@@ -60,15 +60,13 @@ pub(super) fn list(args: &List) -> u8 {
     let config = match configure(&args.place, &[]) {
         Ok(config) => config,
         Err(problems) => {
-            report.refusals(&problems);
-            return exit::USAGE;
+            return report.refusals(&problems, refused(&args.place));
         }
     };
     let order = match look() {
         Ok(order) => order,
         Err(problem) => {
-            report.refusals(&[problem]);
-            return exit::USAGE;
+            return report.refusals(&[problem], exit::USAGE);
         }
     };
     let survey = match Publisher::new(&config, &super::progress::Bar::new(false)).survey(&order) {

@@ -53,11 +53,13 @@ impl Report {
     }
 
     /// Tells what stands in the way before anything was begun.
-    pub(super) fn refusals(&self, problems: &[Problem]) {
+    /// The exit code is given back.
+    pub(super) fn refusals(&self, problems: &[Problem], exit: u8) -> u8 {
         if self.json {
-            say(&json!({ "exit": super::exit::USAGE, "problems": problems }).to_string());
+            say(&json!({ "exit": exit, "problems": problems }).to_string());
         }
         problems.iter().for_each(|problem| self.problem(problem));
+        exit
     }
 
     /// Tells why nothing was written.

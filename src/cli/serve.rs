@@ -19,7 +19,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::report::Report;
-use super::{Place, clock, configure, exit, report};
+use super::{Place, clock, configure, exit, refused, report};
 use crate::announce::{self, News};
 use crate::config::{self, Config};
 use crate::crank::{Crank, Herald};
@@ -64,8 +64,7 @@ pub(super) fn serve(args: &Serve) -> u8 {
         return match replica::run(args, url) {
             Ok(()) => exit::DONE,
             Err(replica::Failure::Settings(problems)) => {
-                Report::new(false, false, false, false).refusals(&problems);
-                exit::USAGE
+                Report::new(false, false, false, false).refusals(&problems, refused(&args.place))
             }
             Err(replica::Failure::World(error)) => {
                 tracing::error!("{error:#}");
@@ -76,8 +75,8 @@ pub(super) fn serve(args: &Serve) -> u8 {
     let config = match configure(&args.place, &args.listen) {
         Ok(config) => config,
         Err(problems) => {
-            Report::new(false, false, false, false).refusals(&problems);
-            return exit::USAGE;
+            return Report::new(false, false, false, false)
+                .refusals(&problems, refused(&args.place));
         }
     };
     match run(args, &config) {

@@ -277,14 +277,19 @@ impl Walk<'_> {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
-                    part.unreadable(path, &error);
+                    // which files there are more is not known: none of them is gone
+                    part.closed(path, &error);
                     continue;
                 }
             };
-            let Ok(kind) = entry.file_type() else {
-                continue;
-            };
             let name = entry.file_name();
+            let kind = match entry.file_type() {
+                Ok(kind) => kind,
+                Err(error) => {
+                    self.unseen(&inside(path, &name), &name, &error, &mut part);
+                    continue;
+                }
+            };
             if kind.is_file() {
                 files.push(name);
             } else if kind.is_dir() {
@@ -399,7 +404,21 @@ impl Walk<'_> {
                 );
             }
             Err(rustix::io::Errno::NOENT) => {}
-            Err(error) => part.unreadable(&path, &error.into()),
+            Err(error) => self.unseen(&path, name, &error.into(), part),
+        }
+    }
+
+    /// A file is there, and cannot be looked at: what is known of it stays true.
+    fn unseen(&self, path: &str, name: &OsStr, error: &std::io::Error, part: &mut Part) {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            return;
+        }
+        part.unreadable(path, error);
+        part.scan.files += 1;
+        if classify(name, path) == name::Class::Article {
+            part.scan.broken.insert(path.to_owned());
+        } else if let Some(number) = self.known.number(path) {
+            self.met[number as usize].store(true, Ordering::Relaxed);
         }
     }
 

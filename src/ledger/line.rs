@@ -86,11 +86,23 @@ impl Record {
     }
 }
 
+/// What a damaged line says: some of it is not true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unsound {
+    /// Of an article.
+    Article(Box<Record>),
+    /// Of a feed.
+    Feed(FeedRecord),
+}
+
 /// What is remembered of a feed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedRecord {
     /// Its name: the folder of its documents; the main feed's is empty.
     pub feed: String,
+    /// What it was called when it was first published, if nobody gave it a title: clones in other folders agree on it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub title: Option<String>,
     /// What it is about, as articles write it: the tag of a feed of one tag, and so on.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub of: Option<String>,
@@ -120,16 +132,53 @@ pub(super) fn write_feed(record: &FeedRecord) -> String {
     to_line(record)
 }
 
+/// A line ends in the sum of its values: a damaged one is told from one that was edited on purpose, and has none.
 fn to_line(value: &impl Serialize) -> String {
     // strings, dates and numbers: nothing in a record can fail to be JSON
-    serde_json::to_string(value)
-        .map(|line| line + "\n")
-        .unwrap_or_default()
+    let mut line = serde_json::to_string(value).unwrap_or_default();
+    line.pop();
+    let sum = sum(line.as_bytes());
+    line += &format!("{SUM}{sum}\"}}\n");
+    line
+}
+
+/// What stands between the values of a line and their sum.
+const SUM: &str = ",\"sum\":\"";
+/// How many hexadecimal digits a sum has.
+const DIGITS: usize = 8;
+
+/// The sum of values, of which these bytes are the JSON as it is written here, without the brace at its end.
+fn sum(values: &[u8]) -> String {
+    blake3::hash(values).to_hex()[..DIGITS].to_owned()
 }
 
 /// Understands a line of an article.
 pub(super) fn read_record(line: &[u8]) -> Result<Record, serde_json::Error> {
     serde_json::from_slice(line)
+}
+
+/// Whether a line says what it said when it was written. One without a sum is old, or written by hand, and is believed.
+fn is_sound(line: &[u8], value: &impl Serialize) -> bool {
+    /// What of a line tells whether the rest is true.
+    #[derive(Deserialize)]
+    struct Summed {
+        sum: Option<String>,
+    }
+    // most lines are as they are written here
+    let values = line.len().checked_sub(SUM.len() + DIGITS + 2);
+    if let Some((values, end)) = values.map(|at| line.split_at(at))
+        && let Some(told) = end.strip_prefix(SUM.as_bytes())
+        && told[..DIGITS] == *sum(values).as_bytes()
+    {
+        return true;
+    }
+    let Ok(Summed { sum: told }) = serde_json::from_slice(line) else {
+        return false;
+    };
+    told.is_none_or(|told| {
+        let values = serde_json::to_string(value).unwrap_or_default();
+        told == sum(&values.as_bytes()[..values.len().saturating_sub(1)])
+    })
 }
 
 /// What a line is.
@@ -138,6 +187,8 @@ enum Line {
     Marker,
     Feed(FeedRecord),
     Article(Box<Record>),
+    /// It can be read, and is not what was written.
+    Unsound(Unsound),
     Fault(String),
 }
 
@@ -166,6 +217,11 @@ pub(super) fn read(text: &[u8], from: usize, ledger: &mut Ledger) -> (Vec<Fault>
                 Line::Marker => {
                     conflict.get_or_insert(number);
                 }
+                Line::Unsound(unsound) => faults.push(Fault::Damaged {
+                    line: number,
+                    cause: "its values are not those of its `sum`".to_owned(),
+                    says: Some(unsound),
+                }),
                 Line::Feed(mut feed) => {
                     if let Some(earlier) = ledger.feeds.get(&feed.feed) {
                         feed.changed = feed.changed.max(earlier.changed);
@@ -173,6 +229,10 @@ pub(super) fn read(text: &[u8], from: usize, ledger: &mut Ledger) -> (Vec<Fault>
                     ledger.take_feed(feed);
                 }
                 Line::Article(record) => {
+                    // what a later line says counts, whatever became of an earlier one
+                    for fault in &mut faults {
+                        fault.forget(&record.id);
+                    }
                     // what stands around it is not understood again
                     let place = start..start + line.trim_ascii().len();
                     contested.extend(take(*record, place, ledger));
@@ -183,6 +243,7 @@ pub(super) fn read(text: &[u8], from: usize, ledger: &mut Ledger) -> (Vec<Fault>
                 Line::Fault(cause) => faults.push(Fault::Damaged {
                     line: number,
                     cause,
+                    says: None,
                 }),
             }
         }
@@ -208,6 +269,17 @@ fn pieces(mut text: &[u8]) -> Vec<&[u8]> {
     pieces
 }
 
+/// What a ledger says that the main feed is called, where nobody gave it a title.
+#[must_use]
+pub fn default_title(text: &[u8]) -> Option<String> {
+    let lines = memchr::memmem::rfind_iter(text, b"{\"feed\":\"\"");
+    let mut feeds = lines.filter_map(|at| {
+        let line = text[at..].split(|byte| *byte == b'\n').next()?;
+        serde_json::from_slice::<FeedRecord>(line).ok()
+    });
+    feeds.next()?.title
+}
+
 fn understand(line: &[u8]) -> Line {
     const MARKERS: [&[u8]; 4] = [b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||"];
     let line = line.trim_ascii();
@@ -216,9 +288,21 @@ fn understand(line: &[u8]) -> Line {
     } else if MARKERS.iter().any(|marker| line.starts_with(marker)) {
         Ok(Line::Marker)
     } else if line.starts_with(b"{\"feed\"") {
-        serde_json::from_slice(line).map(Line::Feed)
+        serde_json::from_slice(line).map(|feed| {
+            if is_sound(line, &feed) {
+                Line::Feed(feed)
+            } else {
+                Line::Unsound(Unsound::Feed(feed))
+            }
+        })
     } else {
-        read_record(line).map(|record| Line::Article(Box::new(record)))
+        read_record(line).map(Box::new).map(|record| {
+            if is_sound(line, &record) {
+                Line::Article(record)
+            } else {
+                Line::Unsound(Unsound::Article(record))
+            }
+        })
     };
     is.unwrap_or_else(|error| Line::Fault(error.to_string()))
 }

@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 use unicode_normalization::UnicodeNormalization;
 use url::Url;
 
-use super::{FeedRecord, Ledger, Minted, Record};
+use super::{FeedRecord, Ledger, Minted, Record, Unsound};
 use crate::article::{Article, Date, id, location};
 use crate::link::{self, PAGES};
 use crate::site::Site;
@@ -37,6 +37,16 @@ impl Ledger {
     ) -> Vec<Record> {
         let mut found = Vec::new();
         for entry in published {
+            if let Some(known) = self.get(&entry.id) {
+                // an older line does not know what came after it
+                if entry
+                    .updated
+                    .is_some_and(|updated| updated > known.effective_update())
+                {
+                    self.restore(known, entry, articles);
+                }
+                continue;
+            }
             if self.knows(&entry.id) {
                 continue;
             }
@@ -52,12 +62,60 @@ impl Ledger {
         found
     }
 
+    /// Takes over what a damaged line says, as far as neither other lines nor the published entries know better.
+    pub fn salvage(&mut self, says: &Unsound, published: &[Remembered], articles: &[Article]) {
+        let record = match says {
+            Unsound::Feed(feed) => {
+                if self.feed(&feed.feed).is_none() {
+                    self.put_feed(feed.clone());
+                }
+                return;
+            }
+            Unsound::Article(record) => record,
+        };
+        let Some(known) = self.get(&record.id) else {
+            // the damage may be in its id: then an earlier line knows the article, or its path has another record
+            let is_it = |other: &Record| {
+                let same_words = other.title.is_some() && other.title == record.title;
+                other.digest == record.digest || same_words && other.published == record.published
+            };
+            let is_taken = record
+                .path
+                .as_ref()
+                .is_some_and(|path| self.at(path).is_some());
+            if !is_taken && !self.knows(&record.id) && !self.records().any(|other| is_it(&other)) {
+                self.put(record);
+            }
+            return;
+        };
+        // an earlier line is sound, and does not know what came after it
+        match published.iter().find(|entry| entry.id == known.id) {
+            Some(entry) => self.restore(known, entry, articles),
+            None => self.put(record),
+        }
+    }
+
+    /// Gives a record the dates that subscribers know. What its article says now is what they have: whether it was changed
+    /// since then nobody remembers.
+    fn restore(&mut self, known: Record, entry: &Remembered, articles: &[Article]) {
+        let mut articles = articles.iter();
+        let article = articles.find(|article| known.path.as_ref() == Some(&article.path));
+        let digest = article.map_or_else(|| known.digest.clone(), |article| article.digest.clone());
+        self.put(&Record {
+            published: entry.published,
+            updated: entry.updated.filter(|updated| *updated > entry.published),
+            digest,
+            ..known
+        });
+    }
+
     /// Takes over the id of a published feed that the ledger does not know.
     pub fn rebuild_feed(&mut self, name: &str, id: &str, changed: DateTime<Utc>) {
         if self.feed(name).is_none() {
             let minted = minted(id);
             self.put_feed(FeedRecord {
                 feed: name.to_owned(),
+                title: None,
                 of: None,
                 id: id.to_owned(),
                 minted,

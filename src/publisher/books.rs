@@ -200,6 +200,7 @@ impl Books {
         }
         let previous = self.manifest.as_ref();
         let mut ready = self.disk.prepare(edition, previous, mark, order.now)?;
+        turn.problems.append(&mut ready.problems);
         let is_news = turn.tells_of_articles();
         if let Err(error) = announce::begin(config, previous, &ready.manifest, is_news) {
             let what = format!("hubs may be told of nothing, or too much: {error:#}");
@@ -326,7 +327,7 @@ impl Books {
 
 fn read_ledger(config: &Config, desk: &mut Desk, is_same: bool) -> Result<(Ledger, Vec<Fault>)> {
     let text = || match read_with_room(&config.ledger) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) if durable::is_absent(&error) => Ok(Vec::new()),
         read => read.with_context(|| format!("cannot read `{}`", config.ledger.display())),
     };
     // what was found out of another ledger is not true of this one

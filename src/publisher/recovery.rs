@@ -51,9 +51,12 @@ impl Books {
                 Fault::Conflict { line } => Problem::warning(&name, "holds the marks of a merge conflict")
                     .at(*line)
                     .remedy("both sides are taken; put `ledger.jsonl merge=union` into `.gitattributes`"),
-                Fault::Damaged { line, cause } => Problem::error(&name, format!("this line is no record: {cause}"))
+                Fault::Damaged { line, cause, says: None } => Problem::error(&name, format!("this line is no record: {cause}"))
                     .at(*line)
                     .remedy("a copy of the file is kept in `.tidings/`, and what the line said is taken from the published feeds"),
+                Fault::Damaged { line, cause, says: Some(_) } => Problem::error(&name, format!("this line is damaged: {cause}"))
+                    .at(*line)
+                    .remedy("the published id and dates are used, where there are any; to keep your edit, delete `sum`"),
             });
         }
     }
@@ -109,6 +112,10 @@ impl Books {
         let mut found: Vec<(Issue, Published)> = feeds
             .filter_map(|(route, document)| {
                 let bytes = std::fs::read(config.feeds.join(route)).ok()?;
+                // what somebody else put there says nothing of our articles
+                if crate::edition::hash(&bytes) != document.hash {
+                    return None;
+                }
                 let feed = route.rsplit_once('/').map_or("", |(folder, _)| folder);
                 let issue = Issue {
                     feed: feed.to_owned(),
@@ -156,6 +163,16 @@ impl Books {
             }
             let entries: Vec<Remembered> = feed.entries.iter().filter_map(remembered).collect();
             self.ledger.rebuild(&entries, articles, &config.site);
+        }
+        let entries = published.iter().flat_map(|(_, feed)| &feed.entries);
+        let entries: Vec<Remembered> = entries.filter_map(remembered).collect();
+        for fault in &self.faults {
+            if let Fault::Damaged {
+                says: Some(says), ..
+            } = fault
+            {
+                self.ledger.salvage(says, &entries, articles);
+            }
         }
         self.rewrite = true;
     }

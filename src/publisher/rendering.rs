@@ -329,9 +329,20 @@ impl Rendering {
                 self.put(kept);
             } else if let Err(error) = std::fs::File::open(&place) {
                 let what = format!("cannot be read: {error}");
-                let remedy =
-                    "give the user of tidings the right to read it; pages miss it until then";
+                let kept = studio.kept(&route);
+                let remedy = match kept {
+                    Some(_) => {
+                        "give the user of tidings the right to read it; its last version stays until then"
+                    }
+                    None => {
+                        "give the user of tidings the right to read it; pages miss it until then"
+                    }
+                };
                 self.notes.push(Problem::error(path, what).remedy(remedy));
+                if let Some(kept) = kept {
+                    self.put(kept);
+                }
+                // it is looked at again
                 continue;
             } else {
                 self.put(Document {

@@ -183,6 +183,9 @@ fn feed_record(
     };
     FeedRecord {
         feed: spec.name.clone(),
+        title: before
+            .and_then(|before| before.title.clone())
+            .or_else(|| (spec.name.is_empty() && !site.has_title).then(|| site.title.clone())),
         of: None,
         id,
         minted,

@@ -177,13 +177,62 @@ fn write(
 /// # Errors
 /// If the disk refuses; a part of `bytes` may then stand at the end of the file.
 pub fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let is_new = !path.exists();
-    if is_new {
-        return put(path, bytes);
-    }
-    let mut file = OpenOptions::new().append(true).open(path)?;
+    let mut file = match OpenOptions::new().append(true).open(path) {
+        Ok(file) => file,
+        Err(error) if is_absent(&error) => return put(path, bytes),
+        Err(error) => return Err(error),
+    };
     file.write_all(bytes)?;
     file.sync_data()
+}
+
+/// Cuts the file at `path` to `length` bytes and appends `bytes`, in place; durable when it returns.
+///
+/// # Errors
+/// As [`append`].
+pub fn mend(path: &Path, length: u64, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().append(true).open(path)?;
+    file.set_len(length)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Whether an error says that there is no such file. Any other one (a disk that fails, a right that is missing) says
+/// nothing of the kind: who takes it for absence writes a new file over the old one.
+#[must_use]
+pub fn is_absent(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
+    matches!(
+        error.kind(),
+        NotFound | NotADirectory | InvalidFilename | InvalidInput
+    )
+}
+
+/// Reads a file; `None` if there is none.
+///
+/// # Errors
+/// If it may be there and cannot be read.
+pub fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a single file is mounted at `path`, as containers do: it can be written, and no other can take its place.
+#[must_use]
+pub fn is_mount_point(path: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+    let mount = |path: &Path| {
+        let found = statx(CWD, path, AtFlags::empty(), StatxFlags::MNT_ID).ok()?;
+        StatxFlags::from_bits_retain(found.stx_mask)
+            .contains(StatxFlags::MNT_ID)
+            .then_some(found.stx_mnt_id)
+    };
+    let (file, folder) = (mount(path), mount(folder_of(path)));
+    file.zip(folder)
+        .is_some_and(|(file, folder)| file != folder)
 }
 
 /// A temporary file in `folder`, that everybody may read when it is renamed; it vanishes if it is not.

@@ -15,7 +15,7 @@ use super::{Disk, Encode, Lock, MANIFEST, PENDING, Publication, with_suffix};
 use crate::edition::encode::{self, Coding, Effort, Encoded};
 use crate::edition::{self, Body, Manifest, Published, etag};
 use crate::page;
-use crate::problem::Problem;
+use crate::problem::{Level, Problem};
 
 /// Documents that are ours: their routes, with the hashes of the bytes that we put there or were about to.
 pub(super) type Claims = BTreeMap<String, Vec<String>>;
@@ -33,7 +33,7 @@ impl Disk {
     ) -> Result<Publication> {
         fs::create_dir_all(&self.feeds)
             .with_context(|| format!("cannot make `{}`", self.feeds.display()))?;
-        let pending = self.pending();
+        let pending = self.pending()?;
         let coming = ready.changed().map(|step| &step.place);
         self.sweep(&pending, coming);
         let leaving = leaving(&pending, previous, &ready.manifest);
@@ -123,11 +123,12 @@ impl Disk {
     }
 
     /// What a run that died was about to put, or to delete.
-    fn pending(&self) -> Claims {
-        let pending = fs::read(self.state.join(PENDING)).ok();
-        pending
-            .and_then(|text| serde_json::from_slice(&text).ok())
-            .unwrap_or_default()
+    fn pending(&self) -> Result<Claims> {
+        let path = self.state.join(PENDING);
+        let pending = durable::read_if_there(&path);
+        let pending = pending.with_context(|| format!("cannot read `{}`", path.display()))?;
+        let claims = pending.and_then(|text| serde_json::from_slice(&text).ok());
+        Ok(claims.unwrap_or_default())
     }
 
     /// Takes away the temporary files of runs that died. Nobody else writes here: we hold the lock.
@@ -299,8 +300,13 @@ impl Disk {
 
     /// A file in the way that we did not write is kept, where nothing serves it.
     fn set_aside(&self, step: &Step<'_>) -> Result<Option<Problem>> {
-        let Ok(meta) = fs::symlink_metadata(&step.place) else {
-            return Ok(None);
+        let meta = match fs::symlink_metadata(&step.place) {
+            Ok(meta) => meta,
+            Err(error) if durable::is_absent(&error) => return Ok(None),
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("cannot look at `{}`", step.place.display()));
+            }
         };
         let route = &step.document.route;
         if !meta.is_file() {
@@ -334,8 +340,16 @@ impl Disk {
     fn delete(&self, leaving: &Claims, done: &mut Publication) -> Result<()> {
         for (route, hashes) in leaving {
             let place = self.place(route)?;
-            let Ok(bytes) = fs::read(&place) else {
-                continue;
+            let bytes = match durable::read_if_there(&place) {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => continue,
+                Err(error) => {
+                    let what = format!("is withdrawn, and cannot be deleted: {error}");
+                    let problem = Problem::error(place.display().to_string(), what);
+                    let remedy = "delete it, or let the next run try again";
+                    done.problems.push(problem.remedy(remedy));
+                    continue;
+                }
             };
             if self.is_source(route, &place) && !page::is_ours(&bytes) {
                 continue;
@@ -357,6 +371,14 @@ impl Disk {
                     break;
                 }
             }
+        }
+        if done
+            .problems
+            .iter()
+            .any(|problem| problem.level == Level::Error)
+        {
+            // what is noted is not done yet
+            return Ok(());
         }
         match fs::remove_file(self.state.join(PENDING)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use crate::edition::encode::{self, Coding, Effort, Encoded};
 use crate::edition::{self, Body, Document, Kind, Manifest, Published, manifest};
+use crate::problem::Problem;
 
 /// A publication that is about to happen, or has: what a server needs to know to show it.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Ready<'a> {
     pub manifest: Manifest,
     /// Whether it is on disk.
     pub durable: bool,
+    /// What could not be read; it stays what it was.
+    pub problems: Vec<Problem>,
 }
 
 /// One document on its way.
@@ -181,6 +184,22 @@ pub(super) fn step<'a>(
         encoded: Vec::new(),
         place,
         lies,
+    })
+}
+
+/// The step of a document that stays what it was; `None` if it was never published.
+pub(super) fn kept<'a>(
+    document: &'a Document,
+    place: PathBuf,
+    previous: Option<&Manifest>,
+) -> Option<Step<'a>> {
+    let published = previous?.documents.get(&document.route)?.clone();
+    Some(Step {
+        document,
+        published,
+        encoded: Vec::new(),
+        place,
+        lies: Lies::Well,
     })
 }
 

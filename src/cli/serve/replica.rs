@@ -94,7 +94,7 @@ pub(super) fn run(args: &Serve, url: &str) -> Result<(), Failure> {
 /// The publisher's settings, which come with what is published, with our own for what is about this machine.
 fn settle(args: &Serve, folder: &Path) -> Result<Config, Vec<Problem>> {
     let (mut here, name, home) = read_config(args.place.config.as_deref())?;
-    environment(&mut here);
+    environment(&mut here, Path::to_owned);
     let feeds = folder.join("feeds");
     let disk = Disk::new(&feeds, folder, &[]);
     let refuse = |what: String| vec![Problem::error(feeds.display().to_string(), what)];
