@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+mod clock;
 mod identity;
 mod instant;
 mod line;
@@ -15,10 +16,11 @@ mod lines;
 mod observe;
 mod rebuild;
 
+pub use clock::Verdict;
 pub(crate) use identity::numbered;
 pub use line::{FeedRecord, Minted, Record, Unsound, default_title};
 use lines::{Lines, Place, Places};
-pub use observe::{Candidate, Observation, Present, Public};
+pub use observe::{Candidate, Now, Observation, Present, Public};
 pub use rebuild::Remembered;
 
 /// All that was ever published, by id.

@@ -28,6 +28,7 @@ mod meeting;
 mod read;
 mod recovery;
 mod rendering;
+mod settings;
 mod stock;
 mod survey;
 mod wanted;
@@ -77,6 +78,9 @@ pub enum Halt {
     /// The folder of articles is suddenly too small.
     #[error("{0}")]
     Shrunk(String),
+    /// The configuration lacks what it had.
+    #[error("{0}")]
+    Settings(String),
     /// The world failed.
     #[error("{0:#}; nothing was published, the old feeds stay")]
     World(#[from] anyhow::Error),
@@ -242,6 +246,9 @@ impl<'a> Publisher<'a> {
     ) -> Result<Turn, Halt> {
         let config = self.config;
         let mut books = Books::open(config, desk, state)?;
+        settings::refuse_half(config, &books, order)?;
+        let clock = order.now;
+        let order = &books.at_a_sound_time(config, order, desk.turned);
         let is_thorough = look.is_thorough();
         if desk.manifest_stamp != books.disk.stamp() {
             desk.distrust_all();
@@ -254,7 +261,7 @@ impl<'a> Publisher<'a> {
             mut seen,
             touched,
             gone,
-        } = observe(config, &mut books, desk, look, order);
+        } = observe(config, &mut books, desk, look, order, clock);
         books.record(std::mem::take(&mut seen.records));
         let studio = Studio {
             config,
@@ -268,6 +275,7 @@ impl<'a> Publisher<'a> {
             progress: self.progress,
         };
         let mut rendering = rendering::render(&studio, desk)?;
+        settings::refuse_few(config, &books, order, &rendering.wanted)?;
         books.record_feeds(std::mem::take(&mut rendering.feeds));
         let (mut edition, refused, told) = books.append_beside(config, order, |books| {
             gate::pass(config, rendering.edition, books)

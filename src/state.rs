@@ -23,6 +23,8 @@ const FILE: &str = "state.json";
 pub struct State {
     /// How many files the folder of articles held.
     pub files: usize,
+    /// Whether the site had a `permalink`.
+    pub has_permalink: bool,
     /// The problems that were told, as text.
     pub told: BTreeSet<String>,
     /// The sources of the articles that subscribers see.

@@ -20,6 +20,7 @@ mod common;
 mod announce;
 mod build;
 mod cases;
+mod clock;
 mod commands;
 mod corpora;
 mod crash;

@@ -99,7 +99,7 @@ impl Crank {
                     .for_each(|problem| self.herald.problem(problem));
             }
             // whoever is at it will be done soon, and of an outage the next look tells
-            Err(Halt::Locked | Halt::World(_)) => {}
+            Err(Halt::Locked | Halt::Settings(_) | Halt::World(_)) => {}
             Err(halt) => self.herald.state(Level::Warning, &halt.to_string()),
         }
         self.follow();

@@ -55,7 +55,7 @@ impl Trouble {
             Halt::Folder(_) => Kind::Missing,
             Halt::Shrunk(_) => Kind::Shrunk,
             Halt::Locked => Kind::Busy,
-            Halt::World(_) => Kind::World,
+            Halt::Settings(_) | Halt::World(_) => Kind::World,
         };
         let text = halt.to_string();
         // a folder that was missing and is empty now has been empty only since now

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, SubsecRound, TimeDelta, Utc};
 use rayon::prelude::*;
 
+use super::clock::AHEAD;
 use super::identity::{name, numbered, renames, same_date};
 use super::{Ledger, Minted, Record};
 use crate::article::{Article, Date, id, location};
@@ -77,6 +78,24 @@ pub struct Public {
     pub is_timely: bool,
 }
 
+/// What time it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// The instant of this run: what is new is dated by it.
+    pub instant: DateTime<Utc>,
+    /// What the clock says. It is earlier if the clock is wrong: then what is scheduled waits for it.
+    pub clock: DateTime<Utc>,
+}
+
+impl From<DateTime<Utc>> for Now {
+    fn from(instant: DateTime<Utc>) -> Self {
+        Self {
+            instant,
+            clock: instant,
+        }
+    }
+}
+
 /// The folder, as far as the ledger asks for it.
 pub trait Present {
     /// Whether there is an article at this path, public or not.
@@ -126,7 +145,7 @@ impl Ledger {
         present: &dyn Present,
         mut candidates: Vec<Box<Candidate>>,
         site: &Site,
-        now: DateTime<Utc>,
+        now: Now,
     ) -> Observation {
         candidates.sort_by(|a, b| a.path.cmp(&b.path));
         let paths = candidates.iter().map(|candidate| candidate.path.clone());
@@ -137,7 +156,8 @@ impl Ledger {
                 .touched()
                 .map(|touched| touched.iter().cloned().chain(paths).collect()),
             site,
-            now,
+            now: now.instant,
+            clock: now.clock,
             found: Observation::default(),
         };
         candidates.retain(|candidate| turn.may_be_due(candidate));
@@ -158,6 +178,7 @@ struct Turn<'a> {
     scope: Option<BTreeSet<String>>,
     site: &'a Site,
     now: DateTime<Utc>,
+    clock: DateTime<Utc>,
     found: Observation,
 }
 
@@ -197,9 +218,16 @@ impl Turn<'_> {
     }
 
     fn wake_at(&mut self, instant: DateTime<Utc>) {
-        if instant > self.now {
+        if instant > self.clock {
             self.found.next = Some(self.found.next.map_or(instant, |next| next.min(instant)));
         }
+    }
+
+    /// Whether a date is still to come. Of what is public it is not, though the clock fell back a little.
+    fn is_ahead(&self, published: DateTime<Utc>, record: Option<&Record>) -> bool {
+        let is_public =
+            record.is_some_and(|record| record.gone.is_none() && record.published == published);
+        published > self.now && !(is_public && published <= self.now + AHEAD)
     }
 
     /// Neither expired nor scheduled, as far as the front matter tells.
@@ -209,10 +237,28 @@ impl Turn<'_> {
             candidate.published.map(instant),
             candidate.expires.map(instant),
         );
-        if let Some(published) = published.filter(|published| *published > self.now) {
+        let record = |published: &DateTime<Utc>| {
+            // most articles are of the past, and need not be looked for
+            (*published > self.now)
+                .then(|| self.ledger.at(&candidate.path))
+                .flatten()
+        };
+        let is_ahead =
+            |published: &DateTime<Utc>| self.is_ahead(*published, record(published).as_ref());
+        if let Some(published) = published.filter(is_ahead) {
             if expires.is_none_or(|expires| expires > published) {
                 self.wake_at(published);
             }
+            return false;
+        }
+        // how late it is nobody knows while the clock is wrong: what was public stays so, and nothing appears
+        if self.clock < self.now
+            && let Some(published) = published.filter(|published| *published > self.clock)
+            && !self
+                .ledger
+                .shows(&candidate.path, &candidate.digest, candidate.title.as_ref())
+        {
+            self.wake_at(published);
             return false;
         }
         if let Some(expires) = expires {
@@ -401,6 +447,7 @@ impl Turn<'_> {
     /// Gives each its published date; those without a time stand one second apart.
     fn date(&mut self, known: Vec<Known>) -> Vec<(Known, DateTime<Utc>, Option<u32>)> {
         let mut next_of_day: HashMap<DateTime<Utc>, u32> = HashMap::new();
+        let undated = self.first_dates(&known);
         let mut dated = Vec::with_capacity(known.len());
         for known in known {
             let (published, nth) = match known.candidate.published {
@@ -425,16 +472,47 @@ impl Turn<'_> {
                 }
                 None => match &known.record {
                     Some(record) => (record.published, record.nth),
-                    None => (known.candidate.modified.min(self.now), None),
+                    None => {
+                        let first = undated.get(known.candidate.path.as_str());
+                        (first.copied().unwrap_or(self.now), None)
+                    }
                 },
             };
-            if published > self.now {
+            if self.is_ahead(published, known.record.as_deref()) {
                 self.wake_at(published);
             } else {
                 dated.push((known, published, nth));
             }
         }
         dated
+    }
+
+    /// The dates of new files that say none, by path: when each was last written. Files of one moment, as a `git clone`
+    /// leaves them, stand one second apart, the last path at that moment; a file from before there were feeds has no date
+    /// at all, and is dated now.
+    fn first_dates(&self, known: &[Known]) -> HashMap<String, DateTime<Utc>> {
+        let new = known.iter().filter(|known| known.record.is_none());
+        let undated = new.filter(|known| known.candidate.published.is_none());
+        let mut moments: Vec<(DateTime<Utc>, &str)> = undated
+            .map(|known| {
+                let written = known.candidate.modified.min(self.now);
+                let moment = if written.year() < 1990 {
+                    self.now
+                } else {
+                    written
+                };
+                (moment.trunc_subsecs(0), known.candidate.path.as_str())
+            })
+            .collect();
+        moments.sort_unstable();
+        let mut dates = HashMap::with_capacity(moments.len());
+        let mut next: Option<DateTime<Utc>> = None;
+        for (moment, path) in moments.into_iter().rev() {
+            let date = next.map_or(moment, |next| moment.min(next));
+            next = Some(date - TimeDelta::seconds(1));
+            dates.insert(path.to_owned(), date);
+        }
+        dates
     }
 
     /// Gives each its record, minting ids where there is none yet.

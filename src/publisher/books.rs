@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,7 @@ use crate::cache;
 use crate::catalogue::{Number, Reading, Row};
 use crate::edition::LedgerMark;
 use crate::edition::encode::Coding;
-use crate::ledger::{Fault, FeedRecord, Index, Record};
+use crate::ledger::{Fault, FeedRecord, Index, Record, Verdict};
 use crate::link::PAGES;
 use crate::state::{Fresh, State};
 use crate::store::{Encode, Ready, durable};
@@ -72,6 +73,52 @@ impl Books {
             state,
             problems,
         })
+    }
+
+    /// The order at the time that it is: a clock that lies neither withdraws nor dates anything. Instants that a wrong clock
+    /// left in the ledger are replaced.
+    pub(super) fn at_a_sound_time(
+        &mut self,
+        config: &Config,
+        order: &Order,
+        last: Option<DateTime<Utc>>,
+    ) -> Order {
+        let mut order = order.clone();
+        let name = config.ledger.display().to_string();
+        let said = |instant: DateTime<Utc>| instant.to_rfc3339_opts(SecondsFormat::Secs, true);
+        match self.ledger.judge(order.now, last) {
+            Verdict::Sound => {}
+            Verdict::Clock(newest) => {
+                if newest - order.now > TimeDelta::hours(1) {
+                    let what = format!(
+                        "was written at {}, and the clock says {}",
+                        said(newest),
+                        said(order.now)
+                    );
+                    let remedy = "set the clock; until then what is public stays so, and what is scheduled waits";
+                    self.problems
+                        .push(Problem::warning(name, what).remedy(remedy));
+                }
+                order.now = newest;
+            }
+            Verdict::Ledger(newest) => {
+                let (records, feeds) = self.ledger.recalled(order.now);
+                let what = format!(
+                    "holds dates that a wrong clock recorded, up to {}: {} of articles, {} of feeds",
+                    said(newest),
+                    records.len(),
+                    feeds.len()
+                );
+                let remedy = "they are replaced by now";
+                self.problems
+                    .push(Problem::warning(name, what).remedy(remedy));
+                self.record(records);
+                self.record_feeds(feeds);
+                // of several lines of one id the latest date counts: the wrong ones must go
+                self.rewrite = true;
+            }
+        }
+        order
     }
 
     /// Gives back what was read, when nothing is to be written.
@@ -295,6 +342,7 @@ impl Books {
         let rows = shown.iter().filter_map(|number| catalogue.row(*number));
         let paths: BTreeSet<&str> = rows.map(|row| &*row.path).collect();
         self.state.files = desk.aside.files;
+        self.state.has_permalink = config.site.permalink.is_some();
         self.state.told = turn
             .problems
             .iter()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
 use super::books::Books;
@@ -9,6 +10,7 @@ use super::desk::Desk;
 use super::read::{self, Applied, Look, Offer};
 use super::{Config, Observation, Order};
 use crate::catalogue::{Number, Reading, Touched};
+use crate::ledger::Now;
 
 /// What came of it.
 pub(super) struct Met {
@@ -26,6 +28,7 @@ pub(super) fn observe(
     desk: &mut Desk,
     look: Look,
     order: &Order,
+    clock: DateTime<Utc>,
 ) -> Met {
     desk.has_walked |= look.is_thorough();
     let Applied {
@@ -104,9 +107,13 @@ pub(super) fn observe(
         numbers: &touched,
         paths: paths.as_ref(),
     };
+    let now = Now {
+        instant: order.now,
+        clock,
+    };
     let mut seen = books
         .ledger
-        .observe(&present, candidates, &config.site, order.now);
+        .observe(&present, candidates, &config.site, now);
     seen.problems.extend(problems);
     let public = std::mem::take(&mut seen.public);
     desk.catalogue

@@ -123,7 +123,8 @@ pub(super) fn survey(
     desk.is_settled = false;
     let look = read::look(config, &desk, &state, order, progress)?;
     let mut books = Books::open(config, &mut desk, state)?;
-    let Met { seen, .. } = observe(config, &mut books, &mut desk, look, order);
+    let at = books.at_a_sound_time(config, order, desk.turned);
+    let Met { seen, .. } = observe(config, &mut books, &mut desk, look, &at, order.now);
     let catalogue = desk.catalogue;
     let mut problems = desk.aside.problems;
     problems.extend(catalogue.notes());
