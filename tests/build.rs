@@ -787,7 +787,9 @@ fn white_space_around_a_line_of_the_ledger_loses_nothing() {
     ] {
         let (ledger, faults) = tidings::ledger::Ledger::parse(text.as_bytes());
         assert!(faults.is_empty(), "{text:?}: {faults:?}");
-        assert_eq!(ledger.to_text(), format!("{line}\n"), "{text:?}");
+        let values = line.trim_end_matches('}');
+        let kept = ledger.to_text();
+        assert!(kept.starts_with(&format!("{values},\"sum\":")), "{kept}");
         assert!(ledger.at("a.md").is_some(), "{text:?}");
     }
 }
