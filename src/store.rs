@@ -31,7 +31,9 @@ pub use ready::{Ready, Step};
 pub use shelf::{Cut, Shelf};
 
 /// The file that names everything that is published.
-const MANIFEST: &str = "manifest.json";
+const MANIFEST: &str = "tidings.json";
+/// What it was called once. Web apps have a file of that name, too: one is only taken over if it is ours.
+const FORMER: &str = "manifest.json";
 /// What a run was about to put, in the state folder.
 const PENDING: &str = "pending.json";
 
@@ -126,10 +128,19 @@ impl Disk {
     /// # Errors
     /// If it is there and cannot be read, or is of a newer version.
     pub fn manifest(&self, problems: &mut Vec<Problem>) -> Result<Option<Manifest>> {
+        let read = |name: &str| {
+            let path = self.feeds.join(name);
+            let text = durable::read_if_there(&path);
+            text.with_context(|| format!("cannot read `{}`", path.display()))
+        };
         let path = self.feeds.join(MANIFEST);
-        let text = durable::read_if_there(&path);
-        let text = text.with_context(|| format!("cannot read `{}`", path.display()))?;
-        let Some(text) = text else { return Ok(None) };
+        let Some(text) = read(MANIFEST)? else {
+            let former = read(FORMER)?.and_then(|text| Manifest::parse(&text).ok());
+            if let Some(manifest) = &former {
+                manifest.check_version(&self.feeds.join(FORMER).display().to_string())?;
+            }
+            return Ok(former);
+        };
         match Manifest::parse(&text) {
             Ok(manifest) => {
                 manifest.check_version(&path.display().to_string())?;
@@ -147,7 +158,10 @@ impl Disk {
     /// By which the manifest that lies there is known to be the same; `None` if there is none.
     #[must_use]
     pub fn stamp(&self) -> Option<ManifestStamp> {
-        let meta = fs::metadata(self.feeds.join(MANIFEST)).ok()?;
+        let meta = fs::metadata(self.feeds.join(MANIFEST));
+        let meta = meta
+            .or_else(|_| fs::metadata(self.feeds.join(FORMER)))
+            .ok()?;
         Some(ManifestStamp(
             meta.ino(),
             meta.size(),

@@ -266,7 +266,7 @@ fn serve_tells_once_of_a_burst_and_tries_again_what_failed() {
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     until("it is told", || hub.asked().len() == 12);
     assert!(server.body("/rss.xml").contains("a third text"));
-    let manifest = site.read("feeds/manifest.json");
+    let manifest = site.read("feeds/tidings.json");
     let hash = manifest.split("\"rss.xml\":").nth(1).unwrap();
     let hash = hash
         .split("\"hash\":\"")

@@ -280,7 +280,7 @@ fn of_two_publishers_at_once_one_is_first_and_the_other_goes_on() {
         }
         let [one, other] = machines
             .each_ref()
-            .map(|site| site.read(".tidings/mirror/manifest.json"));
+            .map(|site| site.read(".tidings/mirror/tidings.json"));
         let (_, there) = seaweed::get(&format!("{prefix}/manifest.json"));
         // who came second has either gone on from the first, or found nothing to do
         assert!(one == there || other == there);

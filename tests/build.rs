@@ -37,7 +37,7 @@ fn without_any_configuration_there_are_feeds_and_pages_and_one_warning() {
         "feeds.opml",
         "articles/a/index.html",
         "tidings.css",
-        "manifest.json",
+        "tidings.json",
     ] {
         assert!(site.path("feeds").join(path).exists(), "{path}");
     }
@@ -174,7 +174,7 @@ fn a_dry_run_promises_what_the_next_run_does() {
         let read = |path: &str| fs::read(site.path(path)).unwrap();
         [
             "feeds/rss.xml",
-            "feeds/manifest.json",
+            "feeds/tidings.json",
             "ledger.jsonl",
             ".tidings/state.json",
         ]
@@ -681,7 +681,7 @@ fn a_fresh_clone_changes_no_byte_and_no_date() {
             .modified()
             .unwrap()
     };
-    let (manifest, before) = (site.read("feeds/manifest.json"), mtime(&site));
+    let (manifest, before) = (site.read("feeds/tidings.json"), mtime(&site));
     site.remove(".tidings");
     for name in ["rss.xml", "atom.xml", "feed.json"] {
         let bytes = fs::read(site.path("feeds").join(name)).unwrap();
@@ -692,7 +692,7 @@ fn a_fresh_clone_changes_no_byte_and_no_date() {
     let run = site.build_well();
     assert_eq!(run.stdout, "");
     assert_eq!(
-        (site.read("feeds/manifest.json"), mtime(&site)),
+        (site.read("feeds/tidings.json"), mtime(&site)),
         (manifest, before)
     );
 }
@@ -703,7 +703,7 @@ fn last_modified_grows_with_every_change_and_with_nothing_else() {
     site.article("a.md", "One", "Text 0.");
     site.build_well();
     let modified = |site: &Site| {
-        json(&site.read("feeds/manifest.json"))["documents"]["rss.xml"]["last_modified"]
+        json(&site.read("feeds/tidings.json"))["documents"]["rss.xml"]["last_modified"]
             .as_str()
             .unwrap()
             .to_owned()
@@ -792,4 +792,30 @@ fn white_space_around_a_line_of_the_ledger_loses_nothing() {
         assert!(kept.starts_with(&format!("{values},\"sum\":")), "{kept}");
         assert!(ledger.at("a.md").is_some(), "{text:?}");
     }
+}
+
+#[test]
+fn what_somebody_else_put_among_the_feeds_is_never_lost() {
+    let site = Site::new();
+    site.article("a.md", "A", "Text.");
+    let app = "{\"name\": \"Harbour app\", \"icons\": [], \"start_url\": \"/\"}";
+    site.write("feeds/manifest.json", app);
+    site.write("feeds/rss.xml", "somebody's feed");
+    let run = site.build(&[]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(site.read("feeds/manifest.json"), app);
+    assert_eq!(site.read(".tidings/replaced/rss.xml"), "somebody's feed");
+    // a second file of that name is kept beside the first
+    for (text, kept) in [
+        ("another feed", "rss.xml.2"),
+        ("a third", "rss.xml.3"),
+        ("another feed", "rss.xml.2"),
+    ] {
+        site.remove("feeds/tidings.json");
+        site.write("feeds/rss.xml", text);
+        assert_eq!(site.build(&[]).code, 0);
+        assert_eq!(site.read(&format!(".tidings/replaced/{kept}")), text);
+    }
+    assert_eq!(site.read(".tidings/replaced/rss.xml"), "somebody's feed");
+    assert_eq!(site.read("feeds/manifest.json"), app);
 }

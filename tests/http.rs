@@ -887,7 +887,7 @@ fn row_50_no_path_leads_out() {
         "tidings.toml",
         "ledger.jsonl",
         ".tidings/state.json",
-        "feeds/manifest.json",
+        "feeds/tidings.json",
     ];
     for dot in dots {
         for slash in slashes {
@@ -905,6 +905,7 @@ fn row_50_no_path_leads_out() {
         assert!([400, 404].contains(&status), "{path}: {status}");
     }
     for path in [
+        "/tidings.json",
         "/manifest.json",
         "/rss.xml.gz",
         "/rss.xml.etag",

@@ -231,7 +231,7 @@ fn a_foreign_feed_is_never_recovered_from() {
 #[test]
 fn what_cannot_be_read_is_not_taken_for_absent() {
     // a link to itself fails in another way than a file that is missing
-    for name in ["ledger.jsonl", "feeds/manifest.json", "tidings.toml"] {
+    for name in ["ledger.jsonl", "feeds/tidings.json", "tidings.toml"] {
         let site = site();
         let (before, ledger) = (entries(&site), site.read("ledger.jsonl"));
         site.rename(name, "aside");

@@ -47,7 +47,7 @@ fn the_commands_of_the_readme_do_what_it_says() {
     for part in ["articles", "feeds", "tidings.toml", "ledger.jsonl"] {
         copy(&root.join(part), &site.path(part));
     }
-    let before = site.read("feeds/manifest.json");
+    let before = site.read("feeds/tidings.json");
     let run = Command::new(env!("CARGO_BIN_EXE_tidings"))
         .arg("build")
         .current_dir(site.home())
@@ -59,7 +59,7 @@ fn the_commands_of_the_readme_do_what_it_says() {
         (&b""[..], &b""[..]),
         "the samples are committed: nothing changes"
     );
-    assert_eq!(site.read("feeds/manifest.json"), before);
+    assert_eq!(site.read("feeds/tidings.json"), before);
     // `cargo run --release`, on a free port instead of the one that the README names
     let settings = site.read("tidings.toml");
     site.put(

@@ -124,6 +124,8 @@ fn an_upgrade_changes_no_id_and_no_date() {
     let had = entries(&site);
     assert!(had.len() > 40);
     assert_nobody_is_hurt(&site, &had, &SINCE_SUMS);
+    // the manifest has another name
+    assert!(site.path("feeds/tidings.json").exists() && !site.path("feeds/manifest.json").exists());
     // and the next run, with all that this version keeps, changes nothing more
     let had = entries(&site);
     assert_nobody_is_hurt(&site, &had, &[]);

@@ -11,7 +11,7 @@ use crate::edition::Kind;
 use crate::feed::{By, Content, FeedSpec, Filter, Terms};
 
 /// First segments of routes that are taken.
-const TAKEN: [&str; 20] = [
+const TAKEN: [&str; 21] = [
     "articles",
     "tags",
     "categories",
@@ -25,6 +25,7 @@ const TAKEN: [&str; 20] = [
     "feed.json",
     "feeds.opml",
     "manifest.json",
+    "tidings.json",
     "tidings.css",
     "index.html",
     "livez",

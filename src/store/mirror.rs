@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use bytes::Bytes;
 
 use super::durable::{self, Dated};
-use super::{Disk, MANIFEST, ready};
+use super::{Disk, FORMER, MANIFEST, ready};
 use crate::edition::{self, Manifest, Published};
 
 /// So many documents are fetched together.
@@ -19,6 +19,7 @@ impl Disk {
     pub fn forget(&self) {
         // where it cannot be taken away it is as it was
         let _ = fs::remove_file(self.feeds.join(MANIFEST));
+        let _ = fs::remove_file(self.feeds.join(FORMER));
     }
 
     /// Makes the folder what `manifest` says. The bytes of what is not there already come from `fetch`, in the order of what

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::durable::{self, Dated, MANY};
 use super::ready::{Lies, Ready, Step};
-use super::{Disk, Encode, Lock, MANIFEST, PENDING, Publication, with_suffix};
+use super::{Disk, Encode, FORMER, Lock, MANIFEST, PENDING, Publication, with_suffix};
 use crate::edition::encode::{self, Coding, Effort, Encoded};
 use crate::edition::{self, Body, Manifest, Published, etag};
 use crate::page;
@@ -315,11 +315,9 @@ impl Disk {
                 step.place.display()
             );
         }
-        let copy = self.state.join("replaced").join(route);
         let bytes = fs::read(&step.place)
             .with_context(|| format!("cannot read `{}`", step.place.display()))?;
-        durable::put(&copy, &bytes)
-            .with_context(|| format!("cannot write `{}`", copy.display()))?;
+        let copy = self.keep_replaced(route, &bytes)?;
         let what = "was not written by tidings and is replaced";
         let remedy = format!("what it was is kept as `{}`", copy.display());
         Ok(Some(
@@ -327,13 +325,44 @@ impl Disk {
         ))
     }
 
+    /// Keeps what was replaced under its own name, and never over what was kept before.
+    fn keep_replaced(&self, route: &str, bytes: &[u8]) -> Result<PathBuf> {
+        let folder = self.state.join("replaced");
+        let mut number = 1;
+        loop {
+            let copy = match number {
+                1 => folder.join(route),
+                number => folder.join(format!("{route}.{number}")),
+            };
+            let kept = durable::read_if_there(&copy);
+            let kept = kept.with_context(|| format!("cannot read `{}`", copy.display()))?;
+            match kept {
+                Some(kept) if kept == bytes => return Ok(copy),
+                Some(_) => number += 1,
+                None => {
+                    durable::put(&copy, bytes)
+                        .with_context(|| format!("cannot write `{}`", copy.display()))?;
+                    return Ok(copy);
+                }
+            }
+        }
+    }
+
     fn put_manifest(&self, manifest: &Manifest, previous: Option<&Manifest>) -> Result<()> {
-        if previous == Some(manifest) {
+        let path = self.feeds.join(MANIFEST);
+        let former = self.feeds.join(FORMER);
+        let old = durable::read_if_there(&former).ok().flatten();
+        let is_ours = old.is_some_and(|text| Manifest::parse(&text).is_ok());
+        if previous == Some(manifest) && !is_ours {
             return Ok(());
         }
-        let path = self.feeds.join(MANIFEST);
         durable::put(&path, &manifest.to_text())
-            .with_context(|| format!("cannot write `{}`", path.display()))
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        if is_ours {
+            // it was taken over; if it stays, it is taken away next time
+            let _ = fs::remove_file(&former);
+        }
+        Ok(())
     }
 
     /// Deletes what is published no longer: only files that we named, with the bytes that we named.
