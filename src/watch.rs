@@ -2,6 +2,7 @@
 //! something happened and whether its writer is done with it; what the folder holds the scan decides.
 
 use std::collections::{BTreeSet, HashSet};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -471,7 +472,19 @@ impl Listener {
             .root
             .as_deref()
             .and_then(|root| path.strip_prefix(root).ok());
-        let mut parts = inside.into_iter().flat_map(Path::components);
+        let Some(inside) = inside else {
+            return true;
+        };
+        // what articles are links to may change at once with one link that is hidden: Kubernetes swaps `..data`
+        let is_swapped = inside
+            .file_name()
+            .is_some_and(|name| name.as_bytes().starts_with(b".."));
+        let above = if is_swapped {
+            inside.parent().unwrap_or(inside)
+        } else {
+            inside
+        };
+        let mut parts = above.components();
         !parts.any(|part| folder::is_ignored(part.as_os_str()))
     }
 

@@ -287,7 +287,7 @@ fn serve_tells_once_of_a_burst_and_tries_again_what_failed() {
 #[test]
 fn twenty_saves_in_two_seconds_are_one_ping_each() {
     let hub = hub();
-    let mut site = site(&[hub.url("/")]);
+    let site = site(&[hub.url("/")]);
     let server = Server::start(&site);
     until("the first are told", || hub.asked().len() == 3);
     for number in 0..20 {

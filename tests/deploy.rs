@@ -267,3 +267,50 @@ fn drafts_stay_drafts_while_the_file_that_says_so_is_replaced() {
         });
     }
 }
+
+/// Lays a version of a Kubernetes ConfigMap, and swaps it in as the kubelet does.
+fn swap_config_map(site: &Site, version: &str, text: &str) {
+    site.put(
+        &format!("articles/..{version}/one.md"),
+        format!("---\ntitle: One\ndate: 2026-05-01\n---\n{text}\n"),
+    );
+    let link = site.path("articles/..data_tmp");
+    symlink(format!("..{version}"), &link).unwrap();
+    std::fs::rename(link, site.path("articles/..data")).unwrap();
+}
+
+#[test]
+fn articles_of_a_config_map_are_read_and_a_swap_is_served_at_once() {
+    let site = Site::new();
+    swap_config_map(&site, "2026_11_30", "The first text.");
+    symlink("..data/one.md", site.path("articles/one.md")).unwrap();
+    symlink("..data/none.md", site.path("articles/none.md")).unwrap();
+    let run = site.build(&[]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("articles/none.md: is a symlink that leads nowhere"),
+        "{}",
+        run.stderr
+    );
+    let list = Command::new(env!("CARGO_BIN_EXE_tidings"))
+        .arg("list")
+        .current_dir(site.home())
+        .output()
+        .unwrap();
+    let list = String::from_utf8_lossy(&list.stdout).into_owned();
+    assert!(list.contains("is a symlink that leads nowhere"), "{list}");
+    let server = Server::start(&site);
+    assert!(server.body("/rss.xml").contains("The first text."));
+    for (version, text) in [
+        ("2026_12_01", "The second text."),
+        ("2026_12_02", "The third text."),
+    ] {
+        swap_config_map(&site, version, text);
+        until("the swap is served", || {
+            server.body("/rss.xml").contains(text)
+        });
+    }
+    site.remove("articles/..2026_11_30");
+    assert!(server.body("/rss.xml").contains("The third text."));
+}

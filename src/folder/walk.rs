@@ -480,12 +480,18 @@ impl Walk<'_> {
             ));
             return;
         }
-        let hidden = inner.components().any(|component| {
+        // what is hidden is private, but for the folders that Kubernetes swaps: `a.md` → `..data/a.md`
+        let private = inner.components().find_map(|component| {
             let name = component.as_os_str().as_bytes();
-            matches!(name, [b'.' | b'_', ..]) && name != b"_posts"
+            let is_hidden = matches!(name, [b'.' | b'_', ..]) && name != b"_posts";
+            (is_hidden && !name.starts_with(b".."))
+                .then(|| component.as_os_str().to_string_lossy().into_owned())
         });
-        if hidden {
-            return part.refused(path, "is a symlink to a hidden file");
+        if let Some(name) = private {
+            return part.refused(
+                path,
+                &format!("is a symlink into `{name}`, which is not read"),
+            );
         }
         followed.insert((meta.dev(), meta.ino()));
         if meta.is_dir() {

@@ -186,7 +186,9 @@ fn listed(
             }
         }
         _ => Listed {
-            why: problem(&path, Level::Error, problems).unwrap_or_else(|| "is empty".to_owned()),
+            why: problem(&path, Level::Error, problems)
+                .or_else(|| problem(&path, Level::Warning, problems))
+                .unwrap_or_else(|| "is empty".to_owned()),
             ..bare(path)
         },
     }
