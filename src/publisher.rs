@@ -22,6 +22,7 @@ mod aside;
 mod books;
 mod bucket;
 mod desk;
+mod fallback;
 mod fragments;
 mod gate;
 mod meeting;
@@ -35,6 +36,7 @@ mod wanted;
 
 use books::Books;
 pub use desk::Desk;
+use gate::Gated;
 use meeting::{Met, observe};
 use rendering::Studio;
 pub use survey::{Listed, State as ArticleState, Survey};
@@ -263,23 +265,43 @@ impl<'a> Publisher<'a> {
             gone,
         } = observe(config, &mut books, desk, look, order, clock);
         books.record(std::mem::take(&mut seen.records));
-        let studio = Studio {
-            config,
-            ledger: &books.ledger,
-            state: &books.state,
-            disk: &books.disk,
-            manifest: books.manifest.as_ref(),
-            thorough: is_thorough,
-            is_dry: order.dry_run,
-            now: order.now,
-            progress: self.progress,
+        let is_dry = order.dry_run;
+        let now = order.now;
+        let draw = |books: &Books, desk: &mut Desk| {
+            let studio = Studio {
+                config,
+                ledger: &books.ledger,
+                state: &books.state,
+                disk: &books.disk,
+                manifest: books.manifest.as_ref(),
+                thorough: is_thorough,
+                is_dry,
+                now,
+                progress: self.progress,
+            };
+            rendering::render(&studio, desk)
         };
-        let mut rendering = rendering::render(&studio, desk)?;
+        let mut rendering = draw(&books, desk)?;
         settings::refuse_few(config, &books, order, &rendering.wanted)?;
         books.record_feeds(std::mem::take(&mut rendering.feeds));
-        let (mut edition, refused, told) = books.append_beside(config, order, |books| {
-            gate::pass(config, rendering.edition, books)
-        })?;
+        let edition = std::mem::take(&mut rendering.edition);
+        let mut gated =
+            books.append_beside(config, order, |books| gate::pass(config, edition, books))?;
+        // an entry has so many steps to take; what is wrong then is wrong with the document
+        for _ in fallback::STEPS {
+            if !desk.fall_back(gated.culprits(&books, desk)) {
+                break;
+            }
+            rendering = draw(&books, desk)?;
+            books.record_feeds(std::mem::take(&mut rendering.feeds));
+            gated = gate::pass(config, std::mem::take(&mut rendering.edition), &books);
+        }
+        let Gated {
+            mut edition,
+            problems: refused,
+            told,
+            ..
+        } = gated;
         desk.distrust(&told);
         edition.gone = books.gone(&rendering.wanted, &edition);
         // what is said once is not to be said again by a turn that finds nothing to do

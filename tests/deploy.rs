@@ -268,7 +268,7 @@ fn drafts_stay_drafts_while_the_file_that_says_so_is_replaced() {
     }
 }
 
-/// Lays a version of a Kubernetes ConfigMap, and swaps it in as the kubelet does.
+/// Lays a version of a Kubernetes `ConfigMap`, and swaps it in as the kubelet does.
 fn swap_config_map(site: &Site, version: &str, text: &str) {
     site.put(
         &format!("articles/..{version}/one.md"),

@@ -146,15 +146,14 @@ pub struct Parts<'a> {
 /// # Errors
 /// If there is a head that cannot be understood; nothing of such a file may be published.
 pub fn read<'a>(path: &str, text: &'a str, markup: Markup) -> Result<Parts<'a>, Problem> {
-    let mut parts = match declared(path, text, markup)? {
-        Some(parts) => parts,
-        None => {
-            refuse_mangled(path, text, markup)?;
-            Parts {
-                head: Head::default(),
-                body: text,
-                line: 1,
-            }
+    let mut parts = if let Some(parts) = declared(path, text, markup)? {
+        parts
+    } else {
+        refuse_mangled(path, text, markup)?;
+        Parts {
+            head: Head::default(),
+            body: text,
+            line: 1,
         }
     };
     if markup == Markup::Html {

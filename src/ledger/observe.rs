@@ -470,13 +470,14 @@ impl Turn<'_> {
                     };
                     (day.instant(self.site.zone, nth), Some(nth))
                 }
-                None => match &known.record {
-                    Some(record) => (record.published, record.nth),
-                    None => {
+                None => {
+                    if let Some(record) = &known.record {
+                        (record.published, record.nth)
+                    } else {
                         let first = undated.get(known.candidate.path.as_str());
                         (first.copied().unwrap_or(self.now), None)
                     }
-                },
+                }
             };
             if self.is_ahead(published, known.record.as_deref()) {
                 self.wake_at(published);

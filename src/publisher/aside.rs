@@ -13,7 +13,7 @@ pub(super) fn why(article: &Article, catalogue: &Catalogue, config: &Config) -> 
         .site
         .permalink
         .as_ref()
-        .and_then(|permalink| permalink.tool());
+        .and_then(super::super::site::permalink::Permalink::tool);
     if !article.is_dated && article.published.is_none() && is_jekyll_post(path, config) {
         return Some("lies in `_posts` and has no date: no article".to_owned());
     }

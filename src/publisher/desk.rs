@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::books::{self, Indexed};
+use super::fallback::Fallbacks;
 use super::read::{Aside, Look};
 use super::{Config, Ledger, Order, Problem, Turn, announce};
 use crate::article::{Section, Stamp};
@@ -109,6 +110,8 @@ pub struct Desk {
     pub(super) looks: (u64, HashMap<Number, u64>),
     /// The renderings themselves, each with the version of all that it was made of; only where turns follow each other.
     pub(super) fragments: HashMap<Number, (u64, Arc<Fragment>)>,
+    /// What was decided of entries that made documents unfit.
+    pub(super) fallbacks: Fallbacks,
     /// Those of them that the configured feeds show.
     pub(super) favourites: BTreeSet<Number>,
     /// Which stock of them lies in the state folder; whether it was fetched, and whether there is more to keep.

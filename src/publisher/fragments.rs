@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::Catalogue;
 use super::desk::{Desk, Shown};
+use super::fallback::{Fallback, Step};
 use super::rendering::{Rendering, Studio};
 use crate::article::markdown::silenced;
 use crate::catalogue::{Entry, Number, Reading};
@@ -87,7 +88,8 @@ pub(super) fn fragments(
     looks: &mut Looks,
     rendering: &mut Rendering,
 ) -> Fragments {
-    let catalogue = &desk.catalogue;
+    let (catalogue, known) = (&desk.catalogue, &*desk);
+    let fallbacks = |number| known.fallback(number);
     let mut fragments = Fragments::new();
     let mut missing = Vec::new();
     for number in stale {
@@ -104,7 +106,14 @@ pub(super) fn fragments(
     let rendered: Vec<(Number, Rendered)> = missing
         .par_iter()
         .map(|number| {
-            let rendered = one(*number, studio, catalogue, site, &intake);
+            let rendered = one(
+                *number,
+                studio,
+                catalogue,
+                site,
+                &intake,
+                fallbacks(*number),
+            );
             studio.progress.step();
             (*number, rendered)
         })
@@ -147,10 +156,19 @@ fn one(
     catalogue: &Catalogue,
     site: &Site,
     intake: &Intake<'_>,
+    fallback: Option<&Fallback>,
 ) -> Rendered {
     let row = catalogue.row(number);
     let path = row.map_or("", |row| &row.path);
-    let whole = super::read::whole(studio.config, catalogue, studio.state, number);
+    let step = fallback.map(|fallback| fallback.step);
+    let whole = match step {
+        Some(Step::Out) => None,
+        Some(Step::Previous) => super::read::previous(studio, catalogue, number),
+        _ => super::read::whole(studio.config, catalogue, studio.state, number),
+    };
+    if let (None, Some(fallback)) = (&whole, fallback) {
+        return Rendered::Not(fallback.problem(path));
+    }
     let entry = whole.and_then(|article| {
         let public = row?.public()?;
         Some(Entry::new(&public, article))
@@ -167,7 +185,13 @@ fn one(
     let media = media.collect();
     // a fault of ours in one article must not take the others along
     match silenced(|| fragment::render(&entry, catalogue, site, &media)) {
-        Ok(fragment) => {
+        Ok(mut fragment) => {
+            if step == Some(Step::Plain) {
+                super::fallback::strip(&mut fragment);
+            }
+            fragment
+                .problems
+                .extend(fallback.map(|fallback| fallback.problem(path)));
             let asked = fragment
                 .asked
                 .iter()
@@ -186,7 +210,8 @@ fn one(
                 is_new: true,
             };
             let is_file = row.is_some_and(|row| row.reading == Reading::Whole);
-            if is_file && !studio.is_dry {
+            // what is kept is what subscribers have
+            if is_file && !studio.is_dry && fallback.is_none() {
                 intake.put(path, entry.article.body.file.as_bytes());
             }
             Rendered::Whole(Box::new((fragment, shown)))

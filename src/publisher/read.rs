@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::aside;
 use super::desk::Desk;
+use super::rendering::Studio;
 use super::{Halt, Order, Progress};
 use crate::article::markdown::silenced;
 use crate::article::{self, Article, Outcome, Section, Source, Stamp, Visibility, location};
@@ -467,6 +468,25 @@ pub(super) fn whole(
             good.filter(is_same).or(parsed)?
         }
     };
+    catalogue.lend_language(&mut article);
+    Some(article)
+}
+
+/// An article as subscribers have it: from its last good source, else from a published feed.
+pub(super) fn previous(
+    studio: &Studio<'_>,
+    catalogue: &Catalogue,
+    number: Number,
+) -> Option<Article> {
+    let path = &catalogue.row(number)?.path;
+    let config = studio.config;
+    let kept = studio.state.sources.get(&config.state(), path);
+    let mut article = kept
+        .and_then(|bytes| again(path, bytes, config))
+        .or_else(|| {
+            let record = studio.ledger.at(path)?;
+            super::recovery::published_article(studio, &record)
+        })?;
     catalogue.lend_language(&mut article);
     Some(article)
 }

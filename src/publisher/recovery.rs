@@ -5,12 +5,13 @@ use std::collections::HashMap;
 
 use super::books::Books;
 use super::read::still_published;
-use super::{Catalogue, Config, Problem};
+use super::rendering::Studio;
+use super::{Catalogue, Config, Ledger, Manifest, Problem};
 use crate::article::{Article, Body, Date, Markup, Person, Title, TitleFrom, Visibility, id};
 use crate::catalogue::Number;
 use crate::check::read::{Published, PublishedEntry, read};
 use crate::edition::{Kind, LedgerMark};
-use crate::ledger::{Candidate, Fault, Remembered};
+use crate::ledger::{Candidate, Fault, Record, Remembered};
 
 impl Books {
     /// Says what is wrong with the ledger, and finds out whether it must be rebuilt from what was published.
@@ -102,58 +103,7 @@ impl Books {
 
     /// Every feed that the manifest names and that is still there, with its kind.
     fn published(&self, config: &Config) -> Vec<(Issue, Published)> {
-        let Some(manifest) = &self.manifest else {
-            return Vec::new();
-        };
-        let feeds = manifest
-            .documents
-            .iter()
-            .filter(|(_, document)| matches!(document.kind, Kind::Rss | Kind::Atom | Kind::Json));
-        let mut found: Vec<(Issue, Published)> = feeds
-            .filter_map(|(route, document)| {
-                let bytes = std::fs::read(config.feeds.join(route)).ok()?;
-                // what somebody else put there says nothing of our articles
-                if crate::edition::hash(&bytes) != document.hash {
-                    return None;
-                }
-                let feed = route.rsplit_once('/').map_or("", |(folder, _)| folder);
-                let issue = Issue {
-                    feed: feed.to_owned(),
-                    kind: document.kind,
-                };
-                Some((issue, read(document.kind, &bytes)?))
-            })
-            .collect();
-        self.name_as_others_do(&mut found);
-        // what Atom says is most exact: it has the feed's id, and both dates
-        found.sort_by_key(|(issue, _)| issue.kind != Kind::Atom);
-        found
-    }
-
-    /// Gives the entries of Atom documents the ids that they have in the other formats, and in the ledger: some have a form
-    /// of their own in Atom.
-    fn name_as_others_do(&self, found: &mut [(Issue, Published)]) {
-        let (atom, others): (Vec<_>, Vec<_>) = found
-            .iter_mut()
-            .partition(|(issue, _)| issue.kind == Kind::Atom);
-        let own = |id: &str| matches!(id::in_atom(id), Cow::Owned(form) if form != id);
-        let ids = others.iter().flat_map(|(_, feed)| &feed.entries);
-        let mut names: HashMap<String, String> = ids
-            .filter(|entry| own(&entry.id))
-            .map(|entry| (id::in_atom(&entry.id).into_owned(), entry.id.clone()))
-            .collect();
-        let records = self.ledger.records().map(|record| record.id);
-        for id in records.filter(|id| own(id)) {
-            names.insert(id::in_atom(&id).into_owned(), id);
-        }
-        for entry in atom.into_iter().flat_map(|(_, feed)| &mut feed.entries) {
-            if let Some(name) = names
-                .get(&entry.id)
-                .filter(|_| !self.ledger.knows(&entry.id))
-            {
-                entry.id.clone_from(name);
-            }
-        }
+        published(config, self.manifest.as_ref(), &self.ledger)
     }
 
     fn rebuild(&mut self, config: &Config, articles: &[Article], published: &[(Issue, Published)]) {
@@ -214,6 +164,76 @@ impl Books {
             }
         }
     }
+}
+
+/// Every feed that the manifest names and that is still there, with its kind.
+fn published(
+    config: &Config,
+    manifest: Option<&Manifest>,
+    ledger: &Ledger,
+) -> Vec<(Issue, Published)> {
+    let Some(manifest) = manifest else {
+        return Vec::new();
+    };
+    let feeds = manifest
+        .documents
+        .iter()
+        .filter(|(_, document)| matches!(document.kind, Kind::Rss | Kind::Atom | Kind::Json));
+    let mut found: Vec<(Issue, Published)> = feeds
+        .filter_map(|(route, document)| {
+            let bytes = std::fs::read(config.feeds.join(route)).ok()?;
+            // what somebody else put there says nothing of our articles
+            if crate::edition::hash(&bytes) != document.hash {
+                return None;
+            }
+            let feed = route.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let issue = Issue {
+                feed: feed.to_owned(),
+                kind: document.kind,
+            };
+            Some((issue, read(document.kind, &bytes)?))
+        })
+        .collect();
+    name_as_others_do(&mut found, ledger);
+    // what Atom says is most exact: it has the feed's id, and both dates
+    found.sort_by_key(|(issue, _)| issue.kind != Kind::Atom);
+    found
+}
+
+/// Gives the entries of Atom documents the ids that they have in the other formats, and in the ledger: some have a form
+/// of their own in Atom.
+fn name_as_others_do(found: &mut [(Issue, Published)], ledger: &Ledger) {
+    let (atom, others): (Vec<_>, Vec<_>) = found
+        .iter_mut()
+        .partition(|(issue, _)| issue.kind == Kind::Atom);
+    let own = |id: &str| matches!(id::in_atom(id), Cow::Owned(form) if form != id);
+    let ids = others.iter().flat_map(|(_, feed)| &feed.entries);
+    let mut names: HashMap<String, String> = ids
+        .filter(|entry| own(&entry.id))
+        .map(|entry| (id::in_atom(&entry.id).into_owned(), entry.id.clone()))
+        .collect();
+    let records = ledger.records().map(|record| record.id);
+    for id in records.filter(|id| own(id)) {
+        names.insert(id::in_atom(&id).into_owned(), id);
+    }
+    for entry in atom.into_iter().flat_map(|(_, feed)| &mut feed.entries) {
+        if let Some(name) = names.get(&entry.id).filter(|_| !ledger.knows(&entry.id)) {
+            entry.id.clone_from(name);
+        }
+    }
+}
+
+/// What a published feed says of an article.
+pub(super) fn published_article(studio: &Studio<'_>, record: &Record) -> Option<Article> {
+    let published = published(studio.config, studio.manifest, studio.ledger);
+    let mut entries = published.iter().flat_map(|(_, feed)| &feed.entries);
+    let entry = entries.find(|entry| entry.id == record.id && entry.content_html.is_some())?;
+    Some(article(
+        entry,
+        record.path.as_deref()?,
+        &record.digest,
+        studio.config,
+    ))
 }
 
 /// A document of a feed: which feed's, and in which format.
