@@ -1,6 +1,6 @@
 //! What an author wrote for nobody but themselves: the comments of Obsidian (`%%…%%`), kramdown (`{::comment}`), MDX
 //! (`{/* … */}`), Go's templates (`{{/* … */}}`) and HTML. It is taken out of a text before anything is made of it.
-//! Code is left as it is. Liquid's comments are the business of [`template`](super::template); those of HTML in a body go
+//! Code is left as it is. Liquid's comments are the business of [`template`]; those of HTML in a body go
 //! when the HTML is cleaned.
 //!
 //! A comment that nobody closed, and the marks of a merge conflict, hold an article back: how much of it was meant
