@@ -280,7 +280,12 @@ fn summary(article: &Article, around: &template::Around<'_>, html: &str) -> Stri
     let summary = declared
         .filter(|text| !text.is_empty())
         .unwrap_or_else(|| html::first_paragraph(html));
-    cut(&summary, SUMMARY)
+    // of an entry that has a title alone the title is all there is to say
+    let title = article
+        .title
+        .as_ref()
+        .filter(|_| summary.is_empty() && html.is_empty());
+    cut(title.map_or(&summary, |title| &title.text), SUMMARY)
 }
 
 /// Atom demands a title of a note too: the first words of its text.

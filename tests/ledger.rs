@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
+use std::process::Command;
 
 use proptest::prelude::*;
 use tidings::check::read::read;
 use tidings::edition::Kind;
 
 use crate::common::extent::cases;
+use crate::common::tool::skip;
 use crate::common::{Site, copy};
 
 /// What each document says of its entries: published and updated, by id.
@@ -254,5 +256,67 @@ fn what_cannot_be_read_is_not_taken_for_absent() {
             "{}",
             run.stdout
         );
+    }
+}
+
+#[test]
+fn a_ledger_that_is_mounted_as_a_single_file_is_only_appended_to() {
+    let can_mount = Command::new("unshare").args(["-rm", "true"]).status();
+    if !can_mount.is_ok_and(|status| status.success()) {
+        return skip("file systems cannot be mounted here");
+    }
+    let site = site();
+    let before = entries(&site);
+    // a torn last line, and one without an end
+    for (end, is_said) in [
+        (
+            "\n{\"path\":\"torn.md\",\"id\":\"ta",
+            "was cut off while it was written",
+        ),
+        ("", "it can be appended to, and never be written anew"),
+    ] {
+        let whole = site.read("ledger.jsonl");
+        site.write("ledger.jsonl", format!("{}{end}", whole.trim_end()));
+        site.put(
+            "articles/new.md",
+            format!("---\ntitle: New\ndate: 2026-05-07\n---\nText{end:.2}\n"),
+        );
+        let mut command = Command::new("unshare");
+        command.args([
+            "-rm",
+            "sh",
+            "-c",
+            "mount --bind ledger.jsonl ledger.jsonl && exec \"$0\" build",
+        ]);
+        command
+            .arg(env!("CARGO_BIN_EXE_tidings"))
+            .current_dir(site.home());
+        let output = command
+            .env("SOURCE_DATE_EPOCH", site.now.to_string())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(said.contains(is_said), "{said}");
+        let after = site.read("ledger.jsonl");
+        assert!(
+            after.starts_with(&whole) && after.ends_with("}\n"),
+            "{after}"
+        );
+        assert!(
+            after.contains("\"path\":\"new.md\"") && !after.contains("torn.md"),
+            "{after}"
+        );
+        let run = site.build(&[]);
+        assert_eq!(
+            (run.code, run.stderr.as_str(), run.stdout.as_str()),
+            (0, "", ""),
+            "{after}"
+        );
+        for id in before[2].keys() {
+            assert!(entries(&site)[2].contains_key(id));
+        }
+        site.remove("articles/new.md");
+        site.build(&[]);
     }
 }

@@ -544,3 +544,30 @@ fn the_admin_listener_has_metrics_and_takes_orders() {
         "and nothing of it is public"
     );
 }
+
+#[test]
+fn ipv4_and_ipv6_share_a_port_and_ipv6_alone_takes_both() {
+    use std::net::{TcpListener, TcpStream};
+    if TcpListener::bind("[::1]:0").is_err() {
+        return crate::common::tool::skip("there is no IPv6 here");
+    }
+    let site = site();
+    let answers = |address: String| TcpStream::connect(address).is_ok();
+    for addresses in [&["0.0.0.0", "[::]"][..], &["[::]", "0.0.0.0"], &["[::]"]] {
+        // somebody else may take a port that was free a moment ago
+        let started = (0..5).find_map(|_| {
+            let free = TcpListener::bind("0.0.0.0:0").unwrap();
+            let port = free.local_addr().unwrap().port();
+            drop(free);
+            let listen: Vec<String> = addresses
+                .iter()
+                .flat_map(|address| ["--listen".to_owned(), format!("{address}:{port}")])
+                .collect();
+            let listen: Vec<&str> = listen.iter().map(String::as_str).collect();
+            let server = Server::with(&site, &listen);
+            let both = answers(format!("127.0.0.1:{port}")) && answers(format!("[::1]:{port}"));
+            both.then_some(server)
+        });
+        assert!(started.is_some(), "{addresses:?}");
+    }
+}

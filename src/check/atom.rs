@@ -128,6 +128,8 @@ impl Feed<'_> {
                 "`<generator>` is empty".to_owned()
             }),
             "atom:category" => category(element, findings),
+            // of a namespace that is not known here
+            name if name.starts_with('{') => {}
             name => findings.add(
                 "UndefinedElement",
                 format!("`<{}>` stands in the feed", shown(name)),
@@ -234,6 +236,7 @@ fn element(element: &Element, findings: &mut Findings) {
                 findings,
             );
         }
+        name if name.starts_with('{') => {}
         name => findings.add(
             "UndefinedElement",
             format!("`<{}>` stands in an entry", shown(name)),

@@ -107,6 +107,8 @@ impl Channel<'_> {
                 "a `<category>` is empty".to_owned()
             }),
             "generator" | "copyright" => {}
+            // of a namespace that is not known here: iTunes, syndication, podcasts …
+            name if name.starts_with('{') => {}
             name => findings.add(
                 "UndefinedElement",
                 format!("`<{}>` stands in `<channel>`", shown(name)),
@@ -218,6 +220,7 @@ fn element(element: &Element, before: &HashSet<&str>, findings: &mut Findings) {
         ),
         "media:content" | "media:thumbnail" => media(element, findings),
         "guid" => {}
+        name if name.starts_with('{') => {}
         name => findings.add(
             "UndefinedElement",
             format!("`<{}>` stands in an `<item>`", shown(name)),

@@ -269,7 +269,7 @@ fn listen(config: &Config) -> Result<Vec<Listener>> {
     }
     let mut listeners = Vec::new();
     for address in &config.serve.listen {
-        listeners.extend(bind(address, Door::Public)?);
+        listeners.extend(bind(address, Door::Public, &config.serve.listen)?);
     }
     Ok(listeners)
 }
@@ -279,7 +279,7 @@ fn listen_admin(config: &Config) -> Result<Vec<Listener>> {
         .serve
         .admin
         .as_ref()
-        .map_or(Ok(Vec::new()), |address| bind(address, Door::Admin))
+        .map_or(Ok(Vec::new()), |address| bind(address, Door::Admin, &[]))
 }
 
 fn greet(config: &Config, from: &str, public: &[Listener], admin: &[Listener]) {

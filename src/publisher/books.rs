@@ -29,6 +29,8 @@ pub(super) struct Books {
     length: usize,
     /// … unless all of it is to be written anew.
     pub(super) rewrite: bool,
+    /// To so many bytes the file is cut before, where no other file can take its place.
+    cut: Option<usize>,
     pub(super) faults: Vec<Fault>,
     pub(super) manifest: Option<Manifest>,
     pub(super) disk: Disk,
@@ -67,6 +69,7 @@ impl Books {
             length: text.len(),
             ledger,
             rewrite,
+            cut: None,
             faults,
             manifest,
             disk,
@@ -233,7 +236,16 @@ impl Books {
     ) -> Result<()> {
         let had_text = self.length > 0;
         let mut ledger = std::mem::take(&mut self.ledger);
-        if self.rewrite || ledger.wants_compaction() {
+        let is_due = self.rewrite || ledger.wants_compaction();
+        if is_due && durable::is_mount_point(&config.ledger) {
+            let what =
+                "is mounted as a single file: it can be appended to, and never be written anew";
+            let problem = Problem::warning(config.ledger.display().to_string(), what);
+            turn.problems
+                .push(problem.remedy("mount the folder in which it lies"));
+            ledger = self.only_append(&ledger);
+            desk.index = None;
+        } else if is_due {
             self.rewrite = true;
             (ledger, _) = Ledger::of(ledger.to_text().into_bytes());
             desk.index = None;
@@ -286,10 +298,33 @@ impl Books {
         Ok(())
     }
 
+    /// The ledger as its file will be if it is only appended to, and a torn last line cut off.
+    fn only_append(&mut self, ledger: &Ledger) -> Ledger {
+        let (file, new) = ledger.text().split_at(self.length);
+        let is_torn = self
+            .faults
+            .iter()
+            .any(|fault| matches!(fault, Fault::Torn { .. }));
+        let whole = memchr::memrchr(b'\n', file).map_or(0, |end| end + 1);
+        let kept = if is_torn { whole } else { file.len() };
+        let mut text = file[..kept].to_vec();
+        if !text.is_empty() && !text.ends_with(b"\n") {
+            text.push(b'\n');
+        }
+        text.extend_from_slice(new);
+        self.rewrite = false;
+        self.length = kept;
+        self.cut = Some(kept);
+        Ledger::of(text).0
+    }
+
     /// Writes the text of the ledger, or appends to it.
     fn write_ledger(&self, config: &Config, text: &[u8], had_text: bool) -> Result<()> {
         let path = &config.ledger;
         let failed = || format!("cannot write `{}`", path.display());
+        if let Some(length) = self.cut {
+            return durable::mend(path, length as u64, text).with_context(failed);
+        }
         if !self.rewrite {
             return if text.is_empty() {
                 Ok(())

@@ -1,7 +1,7 @@
 //! Where connections come from: TCP, unix sockets, and what systemd hands over.
 
 use std::io;
-use std::net::ToSocketAddrs;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -90,11 +90,12 @@ impl Listener {
     }
 }
 
-/// Listens.
+/// Listens. `all` are the addresses that the server listens on: `[::]` is for IPv4, too, unless one of them is an IPv4 address
+/// with that port.
 ///
 /// # Errors
 /// If the address is taken, forbidden or none.
-pub fn bind(address: &Address, door: Door) -> Result<Vec<Listener>> {
+pub fn bind(address: &Address, door: Door, all: &[Address]) -> Result<Vec<Listener>> {
     match address {
         Address::Tcp(text) => {
             let found = text
@@ -109,6 +110,9 @@ pub fn bind(address: &Address, door: Door) -> Result<Vec<Listener>> {
                         TcpSocket::new_v6()
                     };
                     let socket = socket.with_context(failed)?;
+                    if address.is_ipv6() && has_ipv4(all, address.port()) {
+                        rustix::net::sockopt::set_ipv6_v6only(&socket, true).with_context(failed)?;
+                    }
                     // a restart need not wait for the last connections of the one before
                     socket.set_reuseaddr(true).with_context(failed)?;
                     socket.bind(address).with_context(failed)?;
@@ -123,6 +127,17 @@ pub fn bind(address: &Address, door: Door) -> Result<Vec<Listener>> {
         }
         Address::Unix(path) => Ok(vec![bind_unix(path, door)?]),
     }
+}
+
+/// Whether one of the addresses is an IPv4 address with this port.
+fn has_ipv4(all: &[Address], port: u16) -> bool {
+    let texts = all.iter().filter_map(|address| match address {
+        Address::Tcp(text) => Some(text),
+        Address::Unix(_) => None,
+    });
+    // a name has all its addresses bound, and `[::]` for IPv6 alone does not stand in their way
+    let mut addresses = texts.filter_map(|text| text.parse::<SocketAddr>().ok());
+    addresses.any(|other| other.is_ipv4() && other.port() == port && port != 0)
 }
 
 fn bind_unix(path: &Path, door: Door) -> Result<Listener> {
