@@ -15,7 +15,7 @@ use crate::folder::Finished;
 use crate::ledger::{Ledger, Observation};
 use crate::problem::{Level, Problem};
 use crate::state::State;
-use crate::store::{Disk, Lock, LockError, Ready};
+use crate::store::{Begun, Disk, Lock, LockError, Ready};
 
 mod announce;
 mod aside;
@@ -84,8 +84,17 @@ pub enum Halt {
     #[error("{0}")]
     Settings(String),
     /// The world failed.
-    #[error("{0:#}; nothing was published, the old feeds stay")]
+    #[error("{}", said(.0))]
     World(#[from] anyhow::Error),
+}
+
+/// What is said of a failing world: the truth about what readers see.
+fn said(error: &anyhow::Error) -> String {
+    if error.is::<Begun>() {
+        format!("{error:#}")
+    } else {
+        format!("{error:#}; nothing was published, the old feeds stay")
+    }
 }
 
 /// What a turn did, or would do.

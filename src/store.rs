@@ -27,6 +27,7 @@ mod ready;
 mod shelf;
 
 pub use lock::{Lock, LockError};
+pub use publication::Begun;
 pub use ready::{Ready, Step};
 pub use shelf::{Cut, Shelf};
 

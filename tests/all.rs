@@ -27,6 +27,7 @@ mod crash;
 mod dates;
 mod deploy;
 mod dialects;
+mod fault_injection;
 mod feeds;
 mod folder;
 mod gate;

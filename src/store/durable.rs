@@ -54,6 +54,14 @@ pub struct Dated<'a> {
 /// # Errors
 /// As [`put`]; each is then wholly the old or wholly the new one.
 pub fn put_all(files: &[Dated<'_>]) -> io::Result<()> {
+    place_all(stage_all(files)?, files)
+}
+
+/// Writes many files, and makes their bytes durable; [`place_all`] gives them their names.
+///
+/// # Errors
+/// As [`put`].
+pub fn stage_all(files: &[Dated<'_>]) -> io::Result<Vec<TempPath>> {
     let write = |file: &Dated<'_>| -> io::Result<NamedTempFile> {
         let mut temporary = temporary(folder_of(&file.path))?;
         temporary.write_all(&file.bytes)?;
@@ -61,9 +69,16 @@ pub fn put_all(files: &[Dated<'_>]) -> io::Result<()> {
         Ok(temporary)
     };
     let Some(first) = files.first() else {
-        return Ok(());
+        return Ok(Vec::new());
     };
-    let temporaries = stage(files, folder_of(&first.path), write)?;
+    stage(files, folder_of(&first.path), write)
+}
+
+/// Gives files that were written their names, which are durable when it returns.
+///
+/// # Errors
+/// As [`put`]; each is then wholly the old or wholly the new one.
+pub fn place_all(temporaries: Vec<TempPath>, files: &[Dated<'_>]) -> io::Result<()> {
     let mut folders = BTreeSet::new();
     for (temporary, file) in temporaries.into_iter().zip(files) {
         rename(temporary, &file.path)?;

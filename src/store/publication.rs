@@ -52,48 +52,86 @@ impl Disk {
                 .open(&step.place)
                 .and_then(|file| file.set_modified(mtime));
         }
-        let put = || self.put_documents(&ready.steps, previous);
-        let (mut done, encoded) = match encode {
-            // of many, both are work for all threads
-            Encode::Beside(codings) if ready.changed().count() > MANY => {
-                (put()?, ready.encode(codings)?)
-            }
+        let mut done = Publication::default();
+        let total = ready.changed().count();
+        let stage = || self.stage_documents(&ready.steps, previous);
+        match encode {
             Encode::Beside(codings) => {
-                let (done, encoded) = durable::beside(put, || ready.encode(codings));
-                (done?, encoded?)
+                // of many, both are work for all threads
+                let (staged, encoded) = if total > MANY {
+                    (stage()?, ready.encode(codings)?)
+                } else {
+                    let (staged, encoded) = durable::beside(stage, || ready.encode(codings));
+                    (staged?, encoded?)
+                };
+                take_encoded(ready, encoded);
+                let siblings =
+                    self.siblings(&ready.steps, &mut ready.manifest, &pending, &leaving)?;
+                let waiting = durable::stage_all(&siblings);
+                let waiting = waiting.with_context(|| self.failed_beside())?;
+                // all bytes are on the disk: from here on names change, and nothing more is written
+                let place = |done: &mut Publication| -> Result<()> {
+                    self.place_documents(staged, &ready.steps, done)?;
+                    durable::place_all(waiting, &siblings).with_context(|| self.failed_beside())
+                };
+                place(&mut done).map_err(|error| Begun::after(error, &done, total))?;
             }
-            Encode::After(codings) => (put()?, encode::aside(|| ready.encode(codings))?),
-        };
-        for (step, encoded) in ready.steps.iter_mut().zip(encoded) {
-            step.encoded = encoded;
+            Encode::After(codings) => {
+                let staged = stage()?;
+                let place = self.place_documents(staged, &ready.steps, &mut done);
+                place.map_err(|error| Begun::after(error, &done, total))?;
+                let mut more = || -> Result<()> {
+                    let encoded = encode::aside(|| ready.encode(codings))?;
+                    take_encoded(ready, encoded);
+                    let siblings =
+                        self.siblings(&ready.steps, &mut ready.manifest, &pending, &leaving)?;
+                    durable::put_all(&siblings).with_context(|| self.failed_beside())
+                };
+                more().map_err(|error| Begun::after(error, &done, total))?;
+            }
         }
-        let completed = ready.steps.par_iter().map(|step| self.complete(step));
+        let finish = |done: &mut Publication| -> Result<()> {
+            self.put_manifest(&ready.manifest, previous)?;
+            self.delete(&leaving, done)
+        };
+        finish(&mut done).map_err(|error| Begun::after(error, &done, total))?;
+        ready.durable = true;
+        Ok(done)
+    }
+
+    /// What is missing beside documents, which the manifest then names.
+    fn siblings<'s>(
+        &self,
+        steps: &'s [Step<'_>],
+        manifest: &mut Manifest,
+        pending: &Claims,
+        leaving: &Claims,
+    ) -> Result<Vec<Dated<'s>>> {
+        let completed = steps.par_iter().map(|step| self.complete(step));
         let completed: Vec<Completion<'_>> = completed.collect::<Result<_>>()?;
         let mut missing = Vec::new();
         let mut incomplete = Vec::new();
-        for (step, completion) in ready.steps.iter().zip(completed) {
+        for (step, completion) in steps.iter().zip(completed) {
             if step.is_on_disk() && !completion.missing.is_empty() {
                 incomplete.push(step);
             }
             missing.extend(completion.missing);
-            if let Some(published) = ready.manifest.documents.get_mut(&step.document.route) {
+            if let Some(published) = manifest.documents.get_mut(&step.document.route) {
                 published.encodings = completion.encodings;
             }
         }
         if !incomplete.is_empty() {
-            let coming = ready.changed().chain(incomplete);
-            self.note(&pending, &leaving, coming)?;
+            let coming = changed(steps).into_iter().chain(incomplete);
+            self.note(pending, leaving, coming)?;
         }
-        durable::put_all(&missing).with_context(|| {
-            format!(
-                "cannot write beside documents in `{}`",
-                self.feeds.display()
-            )
-        })?;
-        self.put_manifest(&ready.manifest, previous)?;
-        self.delete(&leaving, &mut done)?;
-        ready.durable = true;
-        Ok(done)
+        Ok(missing)
+    }
+
+    fn failed_beside(&self) -> String {
+        format!(
+            "cannot write beside documents in `{}`",
+            self.feeds.display()
+        )
     }
 
     /// Puts better encodings beside a document that is published, if it still has the bytes that `hash` names.
@@ -182,45 +220,52 @@ impl Disk {
             .context("cannot note what is about to be published")
     }
 
-    fn put_documents(
-        &self,
-        steps: &[Step<'_>],
-        previous: Option<&Manifest>,
-    ) -> Result<Publication> {
-        let mut done = Publication::default();
-        let steps: Vec<&Step<'_>> = steps
-            .iter()
-            .filter(|step| step.lies == Lies::Differently)
-            .collect();
-        let many = steps.len() > MANY;
+    /// Writes the changed documents beside their places, with what was in the way kept.
+    fn stage_documents(&self, steps: &[Step<'_>], previous: Option<&Manifest>) -> Result<Staged> {
+        let mut problems = Vec::new();
+        let steps: Vec<&Step<'_>> = changed(steps);
         let mut grown = BTreeSet::new();
         for step in &steps {
             let route = &step.document.route;
             if previous.is_none_or(|manifest| !manifest.documents.contains_key(route)) {
-                done.problems.extend(self.set_aside(step)?);
+                problems.extend(self.set_aside(step)?);
             }
             let folder = step.place.parent().unwrap_or(&self.feeds);
             grown.extend(durable::make_folders(&self.feeds, folder).with_context(|| failed(step))?);
         }
         for folder in grown {
-            durable::sync_folder(&folder)?;
+            let failed = || format!("cannot write the folder `{}`", folder.display());
+            durable::sync_folder(&folder).with_context(failed)?;
         }
         let write = |step: &&Step<'_>| self.write_beside(step).with_context(|| failed(step));
-        let ready = durable::stage(&steps, &self.feeds, write)?;
+        let files = durable::stage(&steps, &self.feeds, write);
+        let files = files.with_context(|| format!("cannot write in `{}`", self.feeds.display()))?;
+        Ok(Staged { files, problems })
+    }
+
+    /// Gives the documents that were written their names.
+    fn place_documents(
+        &self,
+        staged: Staged,
+        steps: &[Step<'_>],
+        done: &mut Publication,
+    ) -> Result<()> {
+        let steps = changed(steps);
+        done.problems.extend(staged.problems);
         let mut folders = BTreeSet::new();
-        for (temporary, step) in ready.into_iter().zip(&steps) {
+        for (temporary, step) in staged.files.into_iter().zip(&steps) {
             put_in_place(temporary, step)?;
             folders.insert(step.place.parent().unwrap_or(&self.feeds));
             done.written.push(step.document.route.clone());
         }
-        if many {
-            durable::sync_file_system(&self.feeds)?;
-        } else {
-            for folder in folders {
-                durable::sync_folder(folder)?;
-            }
+        let failed = |folder: &Path| format!("cannot write the folder `{}`", folder.display());
+        if steps.len() > MANY {
+            return durable::sync_file_system(&self.feeds).with_context(|| failed(&self.feeds));
         }
-        Ok(done)
+        for folder in folders {
+            durable::sync_folder(folder).with_context(|| failed(folder))?;
+        }
+        Ok(())
     }
 
     /// Finds out which encodings and tags are missing beside a document, and takes away those that are not wanted any longer.
@@ -435,6 +480,45 @@ fn leaving(pending: &Claims, previous: Option<&Manifest>, manifest: &Manifest) -
         hashes.push(published.hash.clone());
     }
     leaving
+}
+
+/// Documents that are written, and have no names yet.
+struct Staged {
+    files: Vec<tempfile::TempPath>,
+    /// What was in their way.
+    problems: Vec<Problem>,
+}
+
+fn changed<'s, 'a>(steps: &'s [Step<'a>]) -> Vec<&'s Step<'a>> {
+    let steps = steps.iter();
+    steps
+        .filter(|step| step.lies == Lies::Differently)
+        .collect()
+}
+
+fn take_encoded(ready: &mut Ready<'_>, encoded: Vec<Vec<Encoded>>) {
+    for (step, encoded) in ready.steps.iter_mut().zip(encoded) {
+        step.encoded = encoded;
+    }
+}
+
+/// A publication that failed when some documents had their names already.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause:#}; {new} of {of} documents are new; the next run finishes")]
+pub struct Begun {
+    new: usize,
+    of: usize,
+    cause: anyhow::Error,
+}
+
+impl Begun {
+    fn after(cause: anyhow::Error, done: &Publication, of: usize) -> anyhow::Error {
+        let new = done.written.len();
+        if new == 0 {
+            return cause;
+        }
+        Self { new, of, cause }.into()
+    }
 }
 
 /// What lies, and is to lie, beside a document.

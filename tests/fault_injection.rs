@@ -1,0 +1,211 @@
+//! One system call of a build fails, each in turn: no id and no date changes, no article vanishes, and what is said of the
+//! feeds is true. `strace` makes the calls fail.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use tidings::check::read::read;
+use tidings::edition::Kind;
+
+use crate::common::extent::rounds;
+use crate::common::tool::{is_installed, skip};
+use crate::common::{Site, copy};
+
+/// Calls that decide, and calls that change: those of a kind fail one after the other.
+const CALLS: [&str; 5] = [
+    "statx,newfstatat,stat,lstat,fstat",
+    "openat,open",
+    "read,pread64,getdents64",
+    "write,pwrite64,writev,fsync,fdatasync,syncfs,ftruncate,fchmod",
+    "rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,utimensat",
+];
+
+const DOCUMENTS: [(Kind, &str); 3] = [
+    (Kind::Rss, "feeds/rss.xml"),
+    (Kind::Atom, "feeds/atom.xml"),
+    (Kind::Json, "feeds/feed.json"),
+];
+
+type Entries = BTreeMap<String, (String, String)>;
+
+fn bytes(site: &Site) -> Vec<Vec<u8>> {
+    DOCUMENTS
+        .iter()
+        .map(|(_, file)| std::fs::read(site.path(file)).unwrap())
+        .collect()
+}
+
+fn entries(site: &Site) -> Vec<Entries> {
+    let read = DOCUMENTS
+        .iter()
+        .zip(bytes(site))
+        .map(|((kind, file), bytes)| {
+            let feed = read(*kind, &bytes).unwrap_or_else(|| panic!("{file} is torn"));
+            let dates = |entry: &tidings::check::read::PublishedEntry| {
+                (
+                    format!("{:?}", entry.published),
+                    format!("{:?}", entry.updated),
+                )
+            };
+            feed.entries
+                .iter()
+                .map(|entry| (entry.id.clone(), dates(entry)))
+                .collect()
+        });
+    read.collect()
+}
+
+/// A site that was built, and is about to be built again: an article is new, another was changed, a third is as it was.
+fn site() -> Site {
+    let mut site = Site::bare();
+    site.put(
+        "tidings.toml",
+        "base_url = \"https://example.org/\"\ntitle = \"Notes\"\n",
+    );
+    site.put(
+        "articles/same.md",
+        "---\ntitle: Same\ndate: 2026-05-01\n---\nText.\n",
+    );
+    site.put(
+        "articles/undated.md",
+        "---\ntitle: Undated\n---\n![boat](boat.png)\n",
+    );
+    site.put("articles/boat.png", b"\x89PNG\r\n\x1a\nboat");
+    site.put(
+        "articles/changed.md",
+        "---\ntitle: Changed\ndate: 2026-05-03\n---\nText.\n",
+    );
+    site.build(&[]);
+    site.now += 3_600;
+    site.put(
+        "articles/changed.md",
+        "---\ntitle: Changed\ndate: 2026-05-03\n---\nOther text.\n",
+    );
+    site.put(
+        "articles/new.md",
+        "---\ntitle: New\ndate: 2026-05-04\n---\nText.\n",
+    );
+    site
+}
+
+fn copy_of(site: &Site) -> Site {
+    let mut other = Site::bare();
+    other.now = site.now;
+    for name in [
+        "articles",
+        "feeds",
+        ".tidings",
+        "ledger.jsonl",
+        "tidings.toml",
+    ] {
+        let to = other.path(name);
+        if to.is_dir() {
+            std::fs::remove_dir_all(&to).unwrap();
+        }
+        // times and all: what was settled is settled
+        let status = Command::new("cp")
+            .arg("-a")
+            .arg(site.path(name))
+            .arg(&to)
+            .status();
+        if !status.is_ok_and(|status| status.success()) {
+            copy(&site.path(name), &to);
+        }
+    }
+    other
+}
+
+fn strace(site: &Site, options: &[&str], log: &Path) -> (i32, String) {
+    let mut command = Command::new("strace");
+    command.arg("-f").arg("-o").arg(log).args(options);
+    command
+        .arg(env!("CARGO_BIN_EXE_tidings"))
+        .arg("build")
+        .current_dir(site.home());
+    // one thread: the same call is the same in each run
+    command
+        .env("SOURCE_DATE_EPOCH", site.now.to_string())
+        .env("RAYON_NUM_THREADS", "1");
+    let output = command.output().unwrap();
+    (
+        output.status.code().unwrap_or(-1),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
+#[test]
+fn no_failing_call_of_a_build_harms_a_subscriber() {
+    let can_trace = is_installed("strace")
+        && Command::new("strace")
+            .args(["-o", "/dev/null", "true"])
+            .status()
+            .is_ok_and(|status| status.success());
+    if !can_trace {
+        return skip("strace cannot make calls fail here");
+    }
+    let site = site();
+    let (old, before) = (bytes(&site), entries(&site));
+    let control = copy_of(&site);
+    assert_eq!(control.build(&[]).code, 0);
+    let after = entries(&control);
+    let log = site.path("calls");
+    for calls in CALLS {
+        let copy = copy_of(&site);
+        strace(&copy, &["-e", &format!("trace={calls}")], &log);
+        let count = std::fs::read_to_string(&log).unwrap().lines().count();
+        let step = (count / rounds(10, count)).max(1);
+        for call in (1..=count).step_by(step) {
+            let copy = copy_of(&site);
+            let (code, said) = strace(
+                &copy,
+                &["-e", &format!("inject={calls}:error=EIO:when={call}")],
+                &log,
+            );
+            let case = format!("{calls} {call}: exit {code}: {said}");
+            if ![0, 3, 5].contains(&code) {
+                // the program itself could not be loaded, or could not say a word
+                assert!(
+                    code == 127 || said.contains("error while loading") || said.is_empty(),
+                    "{case}"
+                );
+                continue;
+            }
+            let now = entries(&copy);
+            for ((now, before), after) in now.iter().zip(&before).zip(&after) {
+                let ids: BTreeSet<&String> = now.keys().collect();
+                assert!(
+                    before.keys().all(|id| ids.contains(id)),
+                    "an article vanished: {case}"
+                );
+                for (id, dates) in now {
+                    let known = [before.get(id), after.get(id)];
+                    assert!(known.contains(&Some(dates)), "{id} {dates:?}: {case}");
+                }
+            }
+            if said.contains("nothing was published") {
+                assert_eq!(bytes(&copy), old, "{case}");
+            }
+            // each thread has its own first call: what was to be said may have failed too
+            if code == 5 && !said.is_empty() {
+                assert!(
+                    said.contains("the old feeds stay")
+                        || said.contains("documents are new; the next run finishes"),
+                    "{case}"
+                );
+                assert!(
+                    said.contains('`') || said.contains("tidings.toml"),
+                    "names no file: {case}"
+                );
+            }
+            let ledger = copy.read("ledger.jsonl");
+            assert!(
+                before[2].keys().all(|id| ledger.contains(id.as_str())),
+                "{case}\n{ledger}"
+            );
+            let next = copy.build(&[]);
+            assert_eq!(next.code, 0, "{case}\nthen {}", next.stderr);
+            assert_eq!(entries(&copy), after, "{case}\nthen {}", next.stderr);
+        }
+    }
+}
