@@ -70,6 +70,9 @@ pub fn render(entry: &Entry, catalogue: &Catalogue, site: &Site, media: &MediaFi
         String::new()
     };
     let title = article.title.as_ref().map(|title| title.text.clone());
+    let image = image(article, &resolver, media);
+    let attachments = attachments(article, &resolver, media, &mut problems);
+    problems.extend(resolver.missing().iter().map(|name| missing(article, name)));
     let item = Item {
         id: entry.id.clone(),
         external: link::external(entry, site),
@@ -84,8 +87,8 @@ pub fn render(entry: &Entry, catalogue: &Catalogue, site: &Site, media: &MediaFi
             .language
             .clone()
             .filter(|language| *language != site.language),
-        image: image(article, &resolver, media),
-        attachments: attachments(article, &resolver, media, &mut problems),
+        image,
+        attachments,
         html: html.into(),
         link,
     };
@@ -318,6 +321,7 @@ fn image(article: &Article, resolver: &Resolver<'_>, media: &MediaFiles) -> Opti
     let reference = article.image.as_deref()?;
     let url = resolver
         .resolve(reference)
+        .filter(|_| !resolver.lacks(reference))
         .and_then(|url| link::canonical(&url))?;
     let file = resolver.asset(reference).and_then(|path| media.get(&path));
     let own = file.and_then(|file| file.mime.clone());
@@ -341,6 +345,7 @@ fn attachments(
     for enclosure in &article.enclosures {
         let Some(url) = resolver
             .resolve(&enclosure.href)
+            .filter(|_| !resolver.lacks(&enclosure.href))
             .and_then(|url| link::canonical(&url))
         else {
             continue;
@@ -368,6 +373,19 @@ fn attachments(
         });
     }
     found
+}
+
+/// What the author is told of a file that is not there, with the line that names it.
+fn missing(article: &Article, name: &str) -> Problem {
+    let line = article
+        .body
+        .file
+        .lines()
+        .position(|line| line.contains(name));
+    let line = line.and_then(|line| u32::try_from(line + 1).ok());
+    Problem::warning(&article.path, format!("`{name}` is not in the folder"))
+        .at(line)
+        .remedy("add the file, or correct its name; readers miss it until then")
 }
 
 /// Whether a text is a media type (RFC 6838 §4.2), without parameters.

@@ -170,6 +170,7 @@ pub struct Resolver<'a> {
     path: &'a str,
     base: &'a Url,
     used: RefCell<BTreeSet<String>>,
+    missing: RefCell<BTreeSet<String>>,
     asked: RefCell<BTreeSet<Asked>>,
 }
 
@@ -183,6 +184,7 @@ impl<'a> Resolver<'a> {
             path,
             base,
             used: RefCell::default(),
+            missing: RefCell::default(),
             asked: RefCell::default(),
         }
     }
@@ -233,7 +235,33 @@ impl<'a> Resolver<'a> {
                 ));
             }
         }
+        if self.lacks(reference) {
+            self.missing.borrow_mut().insert(reference.to_owned());
+        }
         self.base.join(reference).ok().map(String::from)
+    }
+
+    /// Whether a reference names a picture, a sound or a film beside the article that is not there. Where pages are
+    /// somebody else's, and from the root on, files may lie elsewhere.
+    #[must_use]
+    pub fn lacks(&self, reference: &str) -> bool {
+        let reference = without_prefix(reference);
+        let name = reference.split(['?', '#']).next().unwrap_or_default();
+        let kind = mime_guess::from_path(name).first();
+        let is_media =
+            kind.is_some_and(|kind| ["image", "audio", "video"].contains(&kind.type_().as_str()));
+        is_media
+            && self.site.permalink.is_none()
+            && !reference.starts_with('/')
+            && self
+                .file(reference)
+                .is_some_and(|(path, _)| self.size(&path).is_none())
+    }
+
+    /// References that [`resolve`](Self::resolve) met and that lead to no file.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        self.missing.borrow().iter().cloned().collect()
     }
 
     /// Zola's `@/blog/other.md`, Pelican's `{filename}other.md`: an article by its file.

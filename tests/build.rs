@@ -819,3 +819,41 @@ fn what_somebody_else_put_among_the_feeds_is_never_lost() {
     assert_eq!(site.read(".tidings/replaced/rss.xml"), "somebody's feed");
     assert_eq!(site.read("feeds/manifest.json"), app);
 }
+
+#[test]
+fn a_file_that_is_missing_is_said_with_its_line_and_left_out() {
+    let site = Site::bare();
+    site.put("tidings.toml", "base_url = \"https://example.org/\"\n");
+    site.put(
+        "articles/a.md",
+        "---\ntitle: A\ndate: 2026-05-01\nimage: cover.png\naudio: talk.mp3\n---\n\n![x](missing.png) and [y](https://a.example/z.png), ![z](/elsewhere.png).\n",
+    );
+    let run = site.build(&[]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for (line, name) in [(4, "cover.png"), (5, "talk.mp3"), (8, "missing.png")] {
+        let said = format!("warning: articles/a.md:{line}: `{name}` is not in the folder");
+        assert!(run.stderr.contains(&said), "{said}\n{}", run.stderr);
+    }
+    assert!(
+        !run.stderr.contains("elsewhere.png") && !run.stderr.contains("z.png"),
+        "{}",
+        run.stderr
+    );
+    let feed = json(&site.read("feeds/feed.json"));
+    let item = &feed["items"][0];
+    assert!(
+        item["attachments"].is_null() && item["image"].is_null(),
+        "{item}"
+    );
+    for name in ["cover.png", "talk.mp3", "missing.png"] {
+        site.put(&format!("articles/{name}"), "bytes");
+    }
+    let run = site.build(&[]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let feed = json(&site.read("feeds/feed.json"));
+    assert_eq!(feed["items"][0]["attachments"][0]["size_in_bytes"], 5);
+    assert_eq!(
+        feed["items"][0]["image"],
+        "https://example.org/articles/cover.png"
+    );
+}
