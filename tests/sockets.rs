@@ -514,6 +514,19 @@ fn the_admin_listener_has_metrics_and_takes_orders() {
         !ask("GET /metrics").contains("tidings_turns 0.0")
     });
     let text = ask("GET /metrics");
+    // OpenMetrics 1.0: a family is described once, its samples follow at once, and the end is marked
+    let mut described = std::collections::BTreeSet::new();
+    let lines = text.lines().filter(|line| line.starts_with("# TYPE "));
+    for line in lines {
+        assert!(
+            described.insert(line.split(' ').nth(2)),
+            "{line} stands twice:\n{text}"
+        );
+    }
+    assert!(
+        described.len() > 10 && text.trim_end().ends_with("# EOF"),
+        "{text}"
+    );
     for line in [
         "tidings_requests_total{route=\"/rss.xml\",status=\"200\",outcome=\"-\"} 1",
         "tidings_requests_total{route=\"/rss.xml\",status=\"304\",outcome=\"etag\"} 1",

@@ -8,9 +8,9 @@ use chrono::{DateTime, Utc};
 use http::header;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::edition::Kind;
@@ -149,11 +149,12 @@ fn describe_hub(registry: &mut Registry, hub: Tally) {
     let count = ConstGauge::new(hub.subscriptions);
     registry.register("hub_subscriptions", "Subscriptions of the hub", count);
     let mut counters = |name: &str, help: &str, counts: [(&'static str, u64); 3]| {
+        // one family: a strict parser takes no second description of it
+        let family = Family::<Outcome, Counter>::default();
         for (outcome, count) in counts {
-            let labels = [("outcome".into(), outcome.into())];
-            let sub = registry.sub_registry_with_labels(labels.into_iter());
-            sub.register(name, help, ConstCounter::new(count));
+            family.get_or_create(&Outcome { outcome }).inc_by(count);
         }
+        registry.register(name, help, family);
     };
     counters(
         "hub_deliveries",
@@ -222,22 +223,33 @@ fn describe(registry: &mut Registry, status: &Status, connections: usize, now: S
             left,
         );
     }
-    for (state, count) in &status.articles {
-        let labels = [("state".into(), (*state).into())];
-        let sub = registry.sub_registry_with_labels(labels.into_iter());
-        sub.register(
-            "articles",
-            "Articles by their state",
-            ConstGauge::new(*count),
-        );
+    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let articles = Family::<State, Gauge>::default();
+    for (state, number) in &status.articles {
+        articles.get_or_create(&State { state }).set(count(*number));
     }
-    for (level, count) in &status.problems {
-        let labels = [("level".into(), level.to_string().into())];
-        let sub = registry.sub_registry_with_labels(labels.into_iter());
-        sub.register(
-            "problems",
-            "Problems by their level",
-            ConstGauge::new(*count),
-        );
+    registry.register("articles", "Articles by their state", articles);
+    let problems = Family::<Severity, Gauge>::default();
+    for (level, number) in &status.problems {
+        let level = level.to_string();
+        problems
+            .get_or_create(&Severity { level })
+            .set(count(*number));
     }
+    registry.register("problems", "Problems by their level", problems);
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct State {
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Severity {
+    level: String,
 }
