@@ -114,7 +114,7 @@ fn a_flipped_bit_changes_no_id_and_no_date() {
         prop_assert_eq!(entries(&site), before.clone(), "{} {}", at, again.stderr);
         Ok(())
     };
-    let mut runner = TestRunner::new(cases(60, 3_000));
+    let mut runner = TestRunner::new(cases(60, 400));
     runner.run(&flips, flipped).unwrap();
 }
 

@@ -222,7 +222,7 @@ fn odd() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(cases(3, 60))]
+    #![proptest_config(cases(3, 20))]
 
     #[test]
     fn no_odd_value_stops_a_document(values in prop::collection::vec((0..KEYS.len(), odd()), 120)) {

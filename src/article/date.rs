@@ -277,7 +277,16 @@ fn time_of(day: NaiveDate, rest: &str, zone: Tz) -> Option<Date> {
         }
         _ => behind,
     };
-    let instant = match behind.trim() {
+    // Go writes the name of the zone behind the offset, and RFC 9557 puts it into brackets: the offset tells
+    let behind = behind.trim();
+    let offset = behind.split([' ', '[']).next().unwrap_or_default();
+    let is_named = offset.starts_with(['+', '-']) || matches!(offset, "Z" | "z");
+    let name = behind[offset.len()..].trim_matches([' ', '[', ']']);
+    let is_name = name
+        .chars()
+        .all(|c| c.is_alphanumeric() || matches!(c, '/' | '_' | '-' | '+'));
+    let behind = if is_named && is_name { offset } else { behind };
+    let instant = match behind {
         "" => local(time, zone),
         name if name.contains('/') => local(time, name.parse().ok()?),
         name => FixedOffset::east_opt(offset_of(name)?)?
