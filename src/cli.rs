@@ -193,8 +193,8 @@ fn build(args: &Build) -> u8 {
     );
     let config = match configure(&args.place, &[]) {
         Ok(config) => config,
-        Err(problems) => {
-            return report.refusals(&problems, refused(&args.place));
+        Err(refused) => {
+            return report.refusals(&refused.problems, refused.exit);
         }
     };
     let now = match now() {
@@ -256,7 +256,7 @@ fn announce(config: &Config, turn: &mut Turn) {
 }
 
 /// Option before environment before file.
-fn configure(args: &Place, listen: &[String]) -> Result<Config, Vec<Problem>> {
+fn configure(args: &Place, listen: &[String]) -> Result<Config, Refused> {
     let (mut raw, name, home) = read_config(args.config.as_deref())?;
     // what the file says is below its own folder; what is typed is below the one that the shell is in
     let here = |path: &Path| {
@@ -284,34 +284,44 @@ fn configure(args: &Place, listen: &[String]) -> Result<Config, Vec<Problem>> {
     Ok(config)
 }
 
-/// The exit code of a command whose configuration is refused: a disk that fails is not the user's fault.
-fn refused(args: &Place) -> u8 {
-    let file = args.config.as_deref().unwrap_or(Path::new(config::FILE));
-    match crate::store::durable::read_if_there(file) {
-        Err(_) => exit::NOTHING_WRITTEN,
-        Ok(_) => exit::USAGE,
+/// Why there is no configuration, and the exit code that says so: a disk that fails is not the user's fault.
+struct Refused {
+    problems: Vec<Problem>,
+    exit: u8,
+}
+
+impl From<Vec<Problem>> for Refused {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self {
+            problems,
+            exit: exit::USAGE,
+        }
     }
 }
 
 /// The configuration, what to call it, and the folder that its paths are relative to.
-fn read_config(path: Option<&Path>) -> Result<(Raw, String, PathBuf), Vec<Problem>> {
+fn read_config(path: Option<&Path>) -> Result<(Raw, String, PathBuf), Refused> {
     let file = path.unwrap_or(Path::new(config::FILE));
     let name = file.display().to_string();
     let home = file.parent().map(Path::to_path_buf).unwrap_or_default();
     match std::fs::read_to_string(file) {
-        Ok(text) => Raw::parse(&text, &name).map(|raw| (raw, name, home)),
+        Ok(text) => Ok((Raw::parse(&text, &name)?, name, home)),
         Err(error) if path.is_none() && crate::store::durable::is_absent(&error) => {
             Ok((Raw::default(), name, home))
         }
         Err(error) => {
-            let remedy = if crate::store::durable::is_absent(&error) {
-                "name a file that exists, or leave `--config` out"
+            let (exit, remedy) = if crate::store::durable::is_absent(&error) {
+                (
+                    exit::USAGE,
+                    "name a file that exists, or leave `--config` out",
+                )
             } else {
-                "let it be read; nothing was published, the old feeds stay"
+                let remedy = "let it be read; nothing was published, the old feeds stay";
+                (exit::NOTHING_WRITTEN, remedy)
             };
-            Err(vec![
-                Problem::error(name, format!("cannot be read: {error}")).remedy(remedy),
-            ])
+            let what = format!("cannot be read: {error}");
+            let problems = vec![Problem::error(name, what).remedy(remedy)];
+            Err(Refused { problems, exit })
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::edition::{Edition, Manifest};
 use crate::folder::Finished;
-use crate::ledger::{Ledger, Observation};
+use crate::ledger::{FeedRecord, Ledger, Observation};
 use crate::problem::{Level, Problem};
 use crate::state::State;
 use crate::store::{Begun, Disk, Lock, LockError, Ready};
@@ -292,6 +292,7 @@ impl<'a> Publisher<'a> {
         };
         let mut rendering = draw(&books, desk)?;
         settings::refuse_few(config, &books, order, &rendering.wanted)?;
+        let recorded: Vec<FeedRecord> = books.ledger.feeds().cloned().collect();
         books.record_feeds(std::mem::take(&mut rendering.feeds));
         let edition = std::mem::take(&mut rendering.edition);
         let mut gated =
@@ -301,6 +302,8 @@ impl<'a> Publisher<'a> {
             if !desk.fall_back(gated.culprits(&books, desk)) {
                 break;
             }
+            // what was refused was never published: the feeds are what they were
+            books.forget_feeds(&recorded);
             rendering = draw(&books, desk)?;
             books.record_feeds(std::mem::take(&mut rendering.feeds));
             gated = gate::pass(config, std::mem::take(&mut rendering.edition), &books);

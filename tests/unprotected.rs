@@ -293,3 +293,22 @@ fn entries_that_declare_one_instant_of_change_are_published() {
         "{run:?}"
     );
 }
+
+#[test]
+fn what_was_decided_of_an_entry_is_decided_again_and_changes_nothing() {
+    let mut site = site();
+    let order = "atom\t<title>Two</title>\t<title></title>";
+    site.variables = vec![("TIDINGS_TEST_UNPROTECTED".to_owned(), order.to_owned())];
+    assert_eq!(site.build(&[]).code, 3);
+    let documents = ["rss.xml", "atom.xml", "feed.json"].map(|file| format!("feeds/{file}"));
+    let before = documents.clone().map(|file| site.read(&file));
+    for lost in ["", ".tidings"] {
+        if !lost.is_empty() {
+            site.remove(lost);
+        }
+        site.now += 60;
+        let run = site.build(&[]);
+        assert_eq!((run.code, run.stdout.as_str()), (3, ""), "{}", run.stderr);
+        assert_eq!(documents.clone().map(|file| site.read(&file)), before);
+    }
+}

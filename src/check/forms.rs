@@ -115,8 +115,10 @@ pub(super) fn web(text: &str, element: &str, canonical: bool, findings: &mut Fin
         && text.starts_with(&url[..url::Position::BeforePath]);
     let bare = text[..text.len().min(url[..url::Position::BeforePath].len())].len() == text.len();
     let escaped = text.split('%').skip(1).any(is_needless);
+    // dots mean something in a path alone
+    let path = text.split(['?', '#']).next().unwrap_or_default();
     if canonical
-        && (!scheme_and_host || bare || escaped || text.contains("/../") || text.contains("/./"))
+        && (!scheme_and_host || bare || escaped || path.contains("/../") || path.contains("/./"))
     {
         findings.add(
             "NonCanonicalURI",

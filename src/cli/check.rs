@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::report::Report;
-use super::{Format, Place, configure, exit, refused, say};
+use super::{Format, Place, Refused, configure, exit, say};
 use crate::check::{self, Finding, location};
 use crate::edition::Kind;
 use crate::problem::Level;
@@ -118,9 +118,7 @@ pub(super) fn check(args: &Check) -> u8 {
     if feeds.is_empty() {
         match published(args) {
             Ok(found) => feeds = found,
-            Err(problems) => {
-                return report.refusals(&problems, refused(&args.place));
-            }
+            Err(refused) => return report.refusals(&refused.problems, refused.exit),
         }
     }
     let verdicts: Vec<Verdict> = feeds.iter().map(|feed| judge(feed)).collect();
@@ -154,7 +152,7 @@ fn tell(verdict: &Verdict, report: &Report) {
 }
 
 /// The feeds that the manifest names.
-fn published(args: &Check) -> Result<Vec<String>, Vec<crate::problem::Problem>> {
+fn published(args: &Check) -> Result<Vec<String>, Refused> {
     let config = configure(&args.place, &[])?;
     let disk = crate::store::Disk::new(&config.feeds, &config.state(), &config.compress);
     let manifest = disk.manifest(&mut Vec::new()).ok().flatten();

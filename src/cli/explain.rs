@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::report::Report;
-use super::{Place, configure, exit, look, refused, say};
+use super::{Place, configure, exit, look, say};
 use crate::article::head::Labels;
 use crate::article::{self, Article, Origin, Outcome, Source, TitleFrom, location};
 use crate::catalogue::Entry;
@@ -35,8 +35,8 @@ pub(super) fn explain(args: &Explain) -> u8 {
     let report = Report::new(false, true, false, false);
     let config = match configure(&args.place, &[]) {
         Ok(config) => config,
-        Err(problems) => {
-            return report.refusals(&problems, refused(&args.place));
+        Err(refused) => {
+            return report.refusals(&refused.problems, refused.exit);
         }
     };
     let order = match look() {

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::report::Report;
-use super::{Format, Place, configure, exit, look, refused, say, terminal_width};
+use super::{Format, Place, configure, exit, look, say, terminal_width};
 use crate::article::words::cut;
 use crate::config::Config;
 use crate::publisher::{ArticleState, Listed, Publisher};
@@ -59,8 +59,8 @@ pub(super) fn list(args: &List) -> u8 {
     let report = Report::new(false, false, false, args.format == Format::Json);
     let config = match configure(&args.place, &[]) {
         Ok(config) => config,
-        Err(problems) => {
-            return report.refusals(&problems, refused(&args.place));
+        Err(refused) => {
+            return report.refusals(&refused.problems, refused.exit);
         }
     };
     let order = match look() {

@@ -19,7 +19,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::report::Report;
-use super::{Place, clock, configure, exit, refused, report};
+use super::{Place, clock, configure, exit, report};
 use crate::announce::{self, News};
 use crate::config::{self, Config};
 use crate::crank::{Crank, Herald};
@@ -63,8 +63,8 @@ pub(super) fn serve(args: &Serve) -> u8 {
     if let Some(url) = &args.from {
         return match replica::run(args, url) {
             Ok(()) => exit::DONE,
-            Err(replica::Failure::Settings(problems)) => {
-                Report::new(false, false, false, false).refusals(&problems, refused(&args.place))
+            Err(replica::Failure::Settings(refused)) => {
+                Report::new(false, false, false, false).refusals(&refused.problems, refused.exit)
             }
             Err(replica::Failure::World(error)) => {
                 tracing::error!("{error:#}");
@@ -74,9 +74,9 @@ pub(super) fn serve(args: &Serve) -> u8 {
     }
     let config = match configure(&args.place, &args.listen) {
         Ok(config) => config,
-        Err(problems) => {
+        Err(refused) => {
             return Report::new(false, false, false, false)
-                .refusals(&problems, refused(&args.place));
+                .refusals(&refused.problems, refused.exit);
         }
     };
     match run(args, &config) {
@@ -165,7 +165,7 @@ fn run(args: &Serve, config: &Config) -> Result<()> {
     let file = file.unwrap_or_else(|| PathBuf::from(config::FILE));
     let reload = {
         let args = args.clone();
-        Box::new(move || configure(&args.place, &args.listen))
+        Box::new(move || configure(&args.place, &args.listen).map_err(|refused| refused.problems))
     };
     let (tell, news) = watch::channel(News::default());
     let voice = Box::new(Voice(tell));

@@ -57,6 +57,16 @@ pub fn glance(
     if stop.load(Ordering::Relaxed) {
         return Ok(None);
     }
+    if found.scan.closed.iter().any(String::is_empty) {
+        // nothing is known of any article
+        let problem = found
+            .scan
+            .problems
+            .iter()
+            .find(|problem| problem.path.is_empty());
+        let what = problem.map_or_else(String::new, |problem| problem.what.clone());
+        return Err(unreadable(std::io::Error::other(what)));
+    }
     // what is reached by its own name comes first, so that a link to it is the second
     let mut links = std::mem::take(&mut found.links);
     links.sort_by(|a, b| a.path.cmp(&b.path));

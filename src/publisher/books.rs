@@ -182,6 +182,17 @@ impl Books {
         }
     }
 
+    /// Gives feeds back the records that they had.
+    pub(super) fn forget_feeds(&mut self, recorded: &[FeedRecord]) {
+        for feed in recorded {
+            if self.ledger.feed(&feed.feed) != Some(feed) {
+                self.ledger.put_feed(feed.clone());
+                // of several lines of one feed the latest date counts: the refused ones must go
+                self.rewrite = true;
+            }
+        }
+    }
+
     /// Takes over what the turn found of articles.
     pub(super) fn record(&mut self, records: Vec<Box<Record>>) {
         self.ledger.reserve(records.len(), 0);

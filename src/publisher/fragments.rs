@@ -125,10 +125,15 @@ pub(super) fn fragments(
         match rendered {
             Rendered::Whole(made) => {
                 let (fragment, shown) = *made;
-                let look = look(&shown);
-                looks.insert(number, look);
+                let (look, is_known) = (look(&shown), shown.version != UNKNOWN);
                 desk.shown.insert(path, shown);
                 let fragment = Arc::new(fragment);
+                if !is_known {
+                    looks.remove(&number);
+                    fragments.insert(number, fragment);
+                    continue;
+                }
+                looks.insert(number, look);
                 desk.fragments.insert(number, (look, Arc::clone(&fragment)));
                 desk.is_restocked = true;
                 fragments.insert(number, fragment);
@@ -143,6 +148,9 @@ pub(super) fn fragments(
     }
     fragments
 }
+
+/// The version of what is not what its file says now.
+const UNKNOWN: u64 = 0;
 
 enum Rendered {
     /// With what it is made of.
@@ -169,6 +177,9 @@ fn one(
     if let (None, Some(fallback)) = (&whole, fallback) {
         return Rendered::Not(fallback.problem(path));
     }
+    // a disk that fails for a moment takes nothing away: what subscribers have stays
+    let is_unread = whole.is_none();
+    let whole = whole.or_else(|| super::read::previous(studio, catalogue, number));
     let entry = whole.and_then(|article| {
         let public = row?.public()?;
         Some(Entry::new(&public, article))
@@ -192,6 +203,11 @@ fn one(
             fragment
                 .problems
                 .extend(fallback.map(|fallback| fallback.problem(path)));
+            if is_unread {
+                let problem = Problem::error(path, "could not be read again when it was rendered");
+                let remedy = "subscribers keep its last good version; the next run reads it";
+                fragment.problems.push(problem.remedy(remedy));
+            }
             let asked = fragment
                 .asked
                 .iter()
@@ -202,7 +218,12 @@ fn one(
                 serde_json::to_string(&fragment.problems).unwrap_or_default()
             };
             let shown = Shown {
-                version: catalogue.version(number),
+                // it is made again by the next run
+                version: if is_unread {
+                    UNKNOWN
+                } else {
+                    catalogue.version(number)
+                },
                 asked: asked.collect(),
                 assets: fragment.assets.clone(),
                 notes,
@@ -211,7 +232,7 @@ fn one(
             };
             let is_file = row.is_some_and(|row| row.reading == Reading::Whole);
             // what is kept is what subscribers have
-            if is_file && !studio.is_dry && fallback.is_none() {
+            if is_file && !studio.is_dry && fallback.is_none() && !is_unread {
                 intake.put(path, entry.article.body.file.as_bytes());
             }
             Rendered::Whole(Box::new((fragment, shown)))

@@ -216,8 +216,10 @@ impl Disk {
             }
         }
         let text = serde_json::to_vec(&pending).context("cannot write JSON")?;
-        durable::put(&self.state.join(PENDING), &text)
-            .context("cannot note what is about to be published")
+        durable::put(&self.state.join(PENDING), &text).with_context(|| {
+            let place = self.state.display();
+            format!("cannot note in `{place}` what is about to be published")
+        })
     }
 
     /// Writes the changed documents beside their places, with what was in the way kept.
@@ -456,7 +458,7 @@ impl Disk {
         }
         match fs::remove_file(self.state.join(PENDING)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).context("cannot tidy the state folder")
+                Err(error).with_context(|| format!("cannot tidy `{}`", self.state.display()))
             }
             _ => Ok(()),
         }

@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use super::{Serve, Voice, attend, greet, listen, listen_admin, runtime};
 use crate::announce::News;
 use crate::bucket::Bucket;
-use crate::cli::{clock, environment, read_config};
+
+use crate::cli::{Refused, clock, environment, read_config};
 use crate::config::{Config, Raw};
 use crate::crank::Crank;
 use crate::hub::Hub;
@@ -23,7 +24,7 @@ const HOME: &str = ".tidings/replica";
 
 /// Why a replica does not start.
 pub(super) enum Failure {
-    Settings(Vec<Problem>),
+    Settings(Refused),
     World(anyhow::Error),
 }
 
@@ -36,7 +37,7 @@ impl From<anyhow::Error> for Failure {
 pub(super) fn run(args: &Serve, url: &str) -> Result<(), Failure> {
     let url = crate::config::bucket_url(url).map_err(|error| {
         let (what, remedy) = error.split_once("; ").unwrap_or((&error, ""));
-        Failure::Settings(vec![Problem::error("--from", what).remedy(remedy)])
+        Failure::Settings(vec![Problem::error("--from", what).remedy(remedy)].into())
     })?;
     let (_, _, home) = read_config(args.place.config.as_deref()).map_err(Failure::Settings)?;
     let folder = home.join(HOME);
@@ -58,7 +59,7 @@ pub(super) fn run(args: &Serve, url: &str) -> Result<(), Failure> {
     let (tell, news) = watch::channel(News::default());
     let reload = {
         let (args, folder) = (args.clone(), folder.clone());
-        Box::new(move || settle(&args, &folder))
+        Box::new(move || settle(&args, &folder).map_err(|refused| refused.problems))
     };
     let file = PathBuf::from(crate::config::FILE);
     let mut crank = Crank::new(config.clone(), file, reload, Box::new(Voice(tell)), clock);
@@ -92,7 +93,7 @@ pub(super) fn run(args: &Serve, url: &str) -> Result<(), Failure> {
 }
 
 /// The publisher's settings, which come with what is published, with our own for what is about this machine.
-fn settle(args: &Serve, folder: &Path) -> Result<Config, Vec<Problem>> {
+fn settle(args: &Serve, folder: &Path) -> Result<Config, Refused> {
     let (mut here, name, home) = read_config(args.place.config.as_deref())?;
     environment(&mut here, Path::to_owned);
     let feeds = folder.join("feeds");
@@ -115,5 +116,5 @@ fn settle(args: &Serve, folder: &Path) -> Result<Config, Vec<Problem>> {
     raw.ledger = Some(PathBuf::from(HOME).join("state/ledger.jsonl"));
     raw.feeds = Some(PathBuf::from(HOME).join("feeds"));
     raw.articles = Some(PathBuf::from(HOME).join("articles"));
-    Config::resolve(&raw, &name, &home)
+    Ok(Config::resolve(&raw, &name, &home)?)
 }
