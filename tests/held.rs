@@ -338,6 +338,11 @@ fn switches_of_many_generators_keep_an_article_back() {
         "unlisted: true",
         "hidden: true\nprivate: true",
         "publish: 2027-05-01",
+        "status: [draft]",
+        "visibility:\n  - private",
+        "draft\u{a0}: true",
+        "dra\u{ad}ft: true",
+        "\u{200b}draft: true",
     ]);
 }
 
@@ -423,6 +428,9 @@ fn what_a_text_hides_is_nowhere() {
     let head = "---\ntitle: \"A title%% swordfish%% of mine <!-- swordfish -->\"\nsummary: \"Short {% comment %}swordfish{% endcomment %} words %%swordfish%%\"\ndate: 2026-05-01\n---\n";
     let bodies = [
         "Public. %%swordfish%% End.",
+        "Public. %%swordfish: https://secret.example/x%% End.",
+        "Public. [a](https://x.example)%%swordfish%% End.",
+        "Public. Write <!-- to begin. %%swordfish%% End.",
         "Public.\n\n%%\nswordfish\n\n```\nswordfish\n```\n%%\n\nEnd.",
         "- Public.\n- %%swordfish%%\n\nEnd.",
         "| a | b |\n|---|---|\n| %%swordfish%% | Public. |\n\nEnd.",

@@ -55,6 +55,7 @@ fn normal_escapes(url: &str) -> String {
         out.push_str(&rest[..at]);
         let byte = rest
             .get(at + 1..at + 3)
+            .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
             .and_then(|digits| u8::from_str_radix(digits, 16).ok());
         match byte {
             Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {

@@ -152,6 +152,21 @@ fn numeric_day(text: &str) -> Result<Option<(NaiveDate, &str)>, String> {
                     .map(|date| Some((date, rest)))
                     .ok_or_else(|| impossible(text));
             }
+            let numbers = (first.parse::<u32>(), month.parse::<u32>());
+            if day.len() == 4
+                && let (Ok(a), Ok(b)) = numbers
+                && (a > 12) != (b > 12)
+            {
+                // no month has such a number: only one of the two can be it
+                let date = if a > 12 {
+                    date(day, month, first)
+                } else {
+                    date(day, first, month)
+                };
+                return date
+                    .map(|date| Some((date, rest)))
+                    .ok_or_else(|| impossible(text));
+            }
             if first.len() <= 2 && day.len() == 4 {
                 return Err(format!(
                     "`{text}` is ambiguous: day and month may be either; write it as `{day}-MM-DD`"

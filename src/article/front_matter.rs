@@ -79,7 +79,8 @@ pub fn plain(key: &str) -> String {
         return key.to_owned();
     }
     key.chars()
-        .filter(|c| !matches!(c, '-' | '_' | ' '))
+        // what nobody sees is no part of a word
+        .filter(|c| !matches!(c, '-' | '_') && !c.is_whitespace() && !mangled::is_invisible(*c))
         .flat_map(char::to_lowercase)
         .collect()
 }

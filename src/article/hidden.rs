@@ -67,7 +67,7 @@ pub(super) fn find(text: &str, markup: Markup) -> Hidden {
     if !may_hide(text) && !is_in_html && !has("<<<<<<<") {
         return Hidden::default();
     }
-    let code = template::code(text, markup);
+    let code = with_elements(text, &template::code(text, markup));
     let place = match markup {
         Markup::Markdown => Place::Markdown,
         Markup::Html => Place::Html,
@@ -78,6 +78,56 @@ pub(super) fn find(text: &str, markup: Markup) -> Hidden {
     let conflict = search.conflict();
     search.found.held = search.found.held.or(conflict);
     search.found
+}
+
+/// What opens and closes code beside Markdown's own: elements of HTML, and blocks of template languages.
+const ELEMENTS: [(&str, &str); 7] = [
+    ("<pre", "</pre>"),
+    ("<code", "</code>"),
+    ("{% highlight", "endhighlight"),
+    ("{%- highlight", "endhighlight"),
+    ("{% raw", "endraw"),
+    ("{{< highlight", "{{< /highlight"),
+    ("{{<highlight", "/highlight"),
+];
+
+/// The places of code, with those in elements over several lines; in order, none within another.
+fn with_elements(text: &str, code: &[Range<usize>]) -> Vec<Range<usize>> {
+    let is_shown = |at: usize| {
+        let index = code.partition_point(|range| range.end <= at);
+        code.get(index).is_some_and(|range| range.start <= at)
+    };
+    let mut all = code.to_vec();
+    for (open, close) in ELEMENTS {
+        let mut at = 0;
+        while let Some(found) = text[at..].find(open) {
+            let start = at + found;
+            let inside = start + open.len();
+            let is_name = !text[inside..].starts_with(|c: char| c.is_alphanumeric() || c == '-');
+            let end = (is_name && !is_shown(start))
+                .then(|| text[inside..].find(close))
+                .flatten();
+            // what is not closed is closed nowhere further on
+            let Some(length) = end else {
+                if is_name && !is_shown(start) {
+                    break;
+                }
+                at = inside;
+                continue;
+            };
+            all.push(start..inside + length);
+            at = inside + length;
+        }
+    }
+    all.sort_by_key(|range| range.start);
+    let mut merged: Vec<Range<usize>> = Vec::with_capacity(all.len());
+    for range in all {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
 }
 
 /// Whether a text may hide anything: most do not, and cost nothing.
@@ -241,6 +291,9 @@ impl<'t> Search<'t> {
             return end;
         }
         self.endless[number] = true;
+        if self.found.held.is_some() {
+            return inside;
+        }
         let line = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
         let is_first = self.text[line..at].trim().is_empty();
         if self.found.held.is_none() && (form.is_unmistakable || is_first) {
@@ -266,12 +319,13 @@ impl<'t> Search<'t> {
         if self.place == Place::Markdown && MARKS.iter().any(|mark| rest.starts_with(mark)) {
             return self.take(at, '}');
         }
-        if self.is_endless_liquid(rest) && self.found.held.is_none() {
+        let is_shortcode = self.text[..at].ends_with('{');
+        if self.found.held.is_none() && !is_shortcode && self.is_endless_liquid(rest) {
             let what = "the comment that begins with `{% comment %}` is never closed".to_owned();
             self.found.held = Some((at, what, "write `{% endcomment %}` behind it"));
         }
         if rest.starts_with("<!--") {
-            return rest.find("-->").map_or(self.text.len(), |end| at + end + 3);
+            return rest.find("-->").map_or(at + 4, |end| at + end + 3);
         }
         at + 1
     }
@@ -284,13 +338,21 @@ impl<'t> Search<'t> {
         let name = tag.and_then(|tag| tag.strip_prefix("comment"));
         name.is_some_and(|rest| rest.starts_with([' ', '%', '-', '"']))
             && matches!(self.place, Place::Markdown | Place::Html)
-            && !rest.contains("endcomment")
-            && !self.text.contains("{% raw")
+            && ![
+                "endcomment %}",
+                "endcomment -%}",
+                "endcomment%}",
+                "endcomment-%}",
+            ]
+            .iter()
+            .any(|end| rest.contains(end))
     }
 
     /// Takes out all up to a sign; where to go on.
     fn take(&mut self, at: usize, last: char) -> usize {
-        let Some(length) = self.text[at..].find(last) else {
+        // a mark is short
+        let window = self.text.floor_char_boundary(at + 512);
+        let Some(length) = self.text[at..window].find(last) else {
             return at + 1;
         };
         let end = at + length + last.len_utf8();
@@ -300,19 +362,23 @@ impl<'t> Search<'t> {
 
     /// Where a comment ends whose inside begins at `from`.
     fn end(&self, form: &Form, from: usize) -> Option<usize> {
-        let ends = form.close.iter().filter_map(|close| {
+        let mut nearest: Option<usize> = None;
+        for close in form.close {
+            // no further than an end that is known
+            let limit = nearest.unwrap_or(self.text.len());
             let mut at = from;
-            loop {
-                at += memmem::find(&self.text.as_bytes()[at..], close.as_bytes())?;
-                let is_other =
-                    self.code_around(at).is_some() || *close == "%%" && self.is_in_url(at);
-                if !is_other {
-                    return Some(at + close.len());
+            while let Some(found) = memmem::find(&self.text.as_bytes()[at..limit], close.as_bytes())
+            {
+                at += found;
+                let is_other = form.open == "%%" && self.is_in_url(at);
+                if !is_other && self.code_around(at).is_none() {
+                    nearest = Some(at + close.len());
+                    break;
                 }
                 at += close.len();
             }
-        });
-        ends.min()
+        }
+        nearest
     }
 
     /// Where the code around a place ends.
@@ -322,22 +388,30 @@ impl<'t> Search<'t> {
         Some(code.end.max(at + 1))
     }
 
-    /// Whether a place is within an address: `%` stands in many.
+    /// Whether a `%%` is within an address that goes on behind it, with an escape: `%` stands in many.
     fn is_in_url(&self, at: usize) -> bool {
+        let next = self.text.as_bytes().get(at + 2..at + 4);
+        if !next.is_some_and(|next| next.iter().all(u8::is_ascii_hexdigit)) {
+            return false;
+        }
         let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '\'');
         // no address that people write is longer
         let near = self.text.ceil_char_boundary(at.saturating_sub(512));
         let start = self.text[near..at]
             .rfind(ends)
             .map_or(near, |start| near + start + 1);
-        let start = self.text.ceil_char_boundary(start);
-        let word = &self.text[start..at];
-        let is_attribute =
-            self.text[..start].ends_with("=\"") || self.text[..start].ends_with("='");
-        let destination = word
-            .rfind("](")
-            .is_some_and(|open| !word[open..].contains(')'));
-        is_attribute || destination || word.contains("://") || word.starts_with("www.")
+        let start = self.text.ceil_char_boundary(start).min(at);
+        let (before, word) = (&self.text[near..start], &self.text[start..at]);
+        let in_tag = before.rfind('<') > before.rfind('>');
+        let is_attribute = in_tag && (before.ends_with("=\"") || before.ends_with("='"));
+        let address = ["](", "://", "www."]
+            .iter()
+            .filter_map(|mark| word.rfind(mark))
+            .max();
+        // a bracket or a comma ends an address in prose
+        let goes_on =
+            address.is_some_and(|start| !word[start + 2..].contains([')', ']', ',', ';']));
+        is_attribute || goes_on
     }
 
     /// The marks of a merge that nobody finished.
@@ -387,8 +461,31 @@ mod tests {
                 "https://a.example/%%20/%%30 b",
             ),
             ("[a](b%%20c%%20) %%d%%e", "[a](b%%20c%%20) e"),
-            ("<a href=\"/%%1\">x</a> %%d%%e", "<a href=\"/%%1\">x</a> e"),
+            (
+                "<a href=\"/%%1a\">x</a> %%d%%e",
+                "<a href=\"/%%1a\">x</a> e",
+            ),
             ("growth of 5%%, not 6", "growth of 5%%, not 6"),
+            ("a %%source: https://b.example/x%% c", "a  c"),
+            ("[a](https://b.example)%%c%% d", "[a](https://b.example) d"),
+            ("%%see https://b.example/x%%", ""),
+            ("a %%https://b.example/%%c %%d%% e", "a c  e"),
+            (
+                "write <!-- to begin.\n\na %%b%% c",
+                "write <!-- to begin.\n\na  c",
+            ),
+            (
+                "<code>%%time</code> and <code>%%bash</code>",
+                "<code>%%time</code> and <code>%%bash</code>",
+            ),
+            (
+                "<pre>\n%% a\n%% b\n</pre>\n%%c%%",
+                "<pre>\n%% a\n%% b\n</pre>\n",
+            ),
+            (
+                "{% highlight m %}\n%% a\nx\n%% b\n{% endhighlight %}",
+                "{% highlight m %}\n%% a\nx\n%% b\n{% endhighlight %}",
+            ),
             ("<!-- 5%% --> a <!-- 6%% -->", "<!-- 5%% --> a <!-- 6%% -->"),
             ("a {/* b */} c", "a  c"),
             ("a {/*\nb\n*/}\nc", "a \n\n\nc"),
@@ -444,6 +541,8 @@ mod tests {
             ("a {%- comment -%} b", Some(2)),
             ("a {% comment %} b {% endcomment %}", None),
             ("a {% comments %} b", None),
+            ("a {{% comment %}}b{{% /comment %}}", None),
+            ("{% raw %}{{ x }}{% endraw %}\n{% comment %} b", Some(29)),
             ("a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> x\n", Some(2)),
             ("<<<<<<<\nb\n>>>>>>>", Some(0)),
             ("a\n<<<<<<< HEAD\nb\n", None),

@@ -69,10 +69,17 @@ pub fn original(name: &str) -> Option<String> {
         (is_number || number.eq_ignore_ascii_case("copy")).then_some(stem)
     });
     let stem = numbered.unwrap_or(stem);
+    let digits = stem.len() - stem.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    let counted = stem[..stem.len() - digits]
+        .strip_suffix(' ')
+        .filter(|_| (1..3).contains(&digits));
+    let numbered = numbered.or(counted);
+    let stem = counted.unwrap_or(stem);
     let named = [" - Copy", " copy", " - Kopie", " - copie"]
         .iter()
         .find_map(|suffix| stem.strip_suffix(suffix));
     let named = named.or_else(|| stem.strip_prefix("Copy of "));
+    let named = named.or_else(|| stem.strip_prefix("Kopie von "));
     let stem = named.or(numbered).filter(|stem| !stem.is_empty())?;
     Some(format!("{stem}.{extension}"))
 }

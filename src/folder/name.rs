@@ -71,22 +71,33 @@ fn is_conflict(name: &str) -> bool {
     let lower = name.to_lowercase();
     let is_word = |word: &str| {
         let behind = lower.split_once(word).map(|(_, behind)| behind);
-        behind.is_some_and(|behind| behind.starts_with(|c: char| c.is_ascii_digit()))
+        {
+            let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+            behind.is_some_and(|behind| digits(behind) >= 8)
+        }
     };
     let in_parentheses = lower
         .rsplit_once('(')
         .and_then(|(_, rest)| rest.split_once(')'));
     let says_so = in_parentheses.is_some_and(|(inside, _)| {
-        inside.contains("conflicted copy")
-            || inside.contains("case conflict")
-            || inside.contains("in konflikt stehende kopie")
+        [
+            "conflicted copy",
+            "case conflict",
+            "sfconflict",
+            "copie en conflit",
+            "copia en conflicto",
+            "copia in conflitto",
+            "in konflikt stehende kopie",
+        ]
+        .iter()
+        .any(|words| inside.contains(words))
     });
     // `x.LOCAL.123.md` and `x_LOCAL_123.md`
     let sides = ["LOCAL", "REMOTE", "BASE", "BACKUP"];
     let is_side = sides.iter().any(|side| {
         let mut parts = name.rsplit(['.', '_']).skip(1);
         let number = parts.next().unwrap_or_default();
-        !number.is_empty()
+        number.len() > 2
             && number.bytes().all(|b| b.is_ascii_digit())
             && parts.next() == Some(*side)
     });
@@ -94,6 +105,8 @@ fn is_conflict(name: &str) -> bool {
         || says_so
         || is_side
         || is_word(".sync-conflict-")
+        || lower.contains(".conflict.")
+        || lower.contains("[conflicted]")
         || is_word("_conflict-")
         || is_word(".conflict-")
         || lower.contains(".orig.")
@@ -114,15 +127,19 @@ mod tests {
             "x (Case Conflict).md",
             "x_conflict-20260501-101010.md",
             "~$x.md",
+            "x (SFConflict ann@x.org 2026-05-01-10-10-10).md",
+            "x.Conflict.md",
             "x.LOCAL.123.md",
             "x.REMOTE.4711.md",
-            "x_BASE_99.markdown",
-            "x.BACKUP.1.html",
+            "x_BASE_991.markdown",
+            "x.BACKUP.123.html",
         ] {
             assert_eq!(classify(OsStr::new(name), name), Class::Conflict, "{name}");
         }
         for name in [
             "conflict.md",
+            "DATA_BASE_2.md",
+            "the_conflict-1914.md",
             "the-conflict-of-1914.md",
             "a (copy).md",
             "2026-05-01-local-news.md",

@@ -51,8 +51,10 @@ pub(super) struct Mangled {
 /// Finds a head that is meant and cannot be read as one, in a text that has none.
 pub(super) fn find(text: &str) -> Option<Mangled> {
     let lines: Vec<&str> = text.lines().take(200).collect();
+    let top = below_comments(&lines);
     let mut code: Option<&str> = None;
-    for (index, line) in lines.iter().enumerate().take(NEAR) {
+    let mut has_text = false;
+    for (index, line) in lines.iter().enumerate().skip(top).take(NEAR) {
         let trimmed = line.trim_start();
         let fence = ["```", "~~~"]
             .into_iter()
@@ -62,10 +64,12 @@ pub(super) fn find(text: &str) -> Option<Mangled> {
             continue;
         }
         code = fence;
-        if code.is_none() && is_like_a_fence(line) && begins_a_head(&lines[index + 1..]) {
+        let below = &lines[index + 1..];
+        if code.is_none() && is_like_a_fence(line) && begins_a_head(below, has_text) {
             let at = u32::try_from(index + 1).unwrap_or(u32::MAX);
             return Some(mangled(line, at, &lines[..index]));
         }
+        has_text |= !line.trim().is_empty();
     }
     bare(&lines)
 }
@@ -87,22 +91,33 @@ fn mangled(fence: &str, line: u32, above: &[&str]) -> Mangled {
     }
 }
 
+/// The first line below the comments of HTML at the top.
+fn below_comments(lines: &[&str]) -> usize {
+    let mut index = 0;
+    loop {
+        let is_blank = |line: &&&str| line.trim().is_empty();
+        index += lines[index..].iter().take_while(is_blank).count();
+        let begins = lines
+            .get(index)
+            .is_some_and(|line| line.trim_start().starts_with("<!--"));
+        let length = lines[index..].iter().position(|line| line.contains("-->"));
+        match length.filter(|_| begins) {
+            Some(length) => index += length + 1,
+            None => return index,
+        }
+    }
+}
+
 /// Key lines at the top without any fence, if they keep the article from the public: `draft: true`.
 fn bare(lines: &[&str]) -> Option<Mangled> {
     let head = lines.iter().enumerate();
-    let mut head = head.skip_while(|(_, line)| line.trim().is_empty());
+    // a heading may stand above them
+    let mut head = head.skip_while(|(_, line)| line.trim().is_empty() || line.starts_with("# "));
     let (index, first) = head.next()?;
     let run = std::iter::once((index, first))
         .chain(head)
         .take_while(|(_, line)| is_key(visible(line).trim_start()));
-    let mut switches = run.filter(|(_, line)| {
-        let value = line.split_once([':', '=']).map_or("", |(_, value)| value);
-        let is_switch = matches!(
-            value.trim().to_lowercase().as_str(),
-            "true" | "false" | "yes" | "no"
-        );
-        is_switch && SWITCHES.contains(&key(line).as_str())
-    });
+    let mut switches = run.filter(|(_, line)| is_switch(line));
     let (index, line) = switches.next()?;
     Some(Mangled {
         line: u32::try_from(index + 1).unwrap_or(u32::MAX),
@@ -111,8 +126,18 @@ fn bare(lines: &[&str]) -> Option<Mangled> {
     })
 }
 
+/// Whether a line is a key that keeps an article from the public, with a value of its kind.
+fn is_switch(line: &str) -> bool {
+    let value = line.split_once([':', '=']).map_or("", |(_, value)| value);
+    let value = value.trim().to_lowercase();
+    let is_set = matches!(value.as_str(), "true" | "false" | "yes" | "no");
+    is_set && SWITCHES.contains(&key(line).as_str()) || key(line) == "status" && value == "draft"
+}
+
 /// Whether a line is what editors, phones and people make of a fence.
 fn is_like_a_fence(line: &str) -> bool {
+    // some editors escape what might be a rule
+    let line = line.trim_start().strip_prefix('\\').unwrap_or(line);
     let seen: String = visible(line)
         .chars()
         .filter(|c| !c.is_whitespace())
@@ -140,8 +165,9 @@ fn is_like_a_fence(line: &str) -> bool {
         || seen == ";;;"
 }
 
-/// Whether keys stand at once below a fence, of which one is known, or another fence stands behind them.
-fn begins_a_head(below: &[&str]) -> bool {
+/// Whether keys stand at once below a fence, of which one is known. Below text a row of dashes is a heading's line, or a rule:
+/// there a second fence must stand behind the keys, or a key that is of front matter alone.
+fn begins_a_head(below: &[&str], has_text: bool) -> bool {
     let mut lines = below
         .iter()
         .skip_while(|line| visible(line).trim().is_empty());
@@ -156,14 +182,26 @@ fn begins_a_head(below: &[&str]) -> bool {
         return false;
     }
     let first = std::iter::once(first);
-    let mut run = first.chain(lines).take_while(|line| {
+    let run = first.chain(lines).take_while(|line| {
         let line = visible(line);
         is_of_head(&line)
             || line.starts_with([' ', '\t'])
             || line.starts_with("- ")
             || line.starts_with('#')
     });
-    run.any(|line| KNOWN.contains(&key(line).as_str()))
+    let run: Vec<&&str> = run.collect();
+    let is_known = run.iter().any(|line| KNOWN.contains(&key(line).as_str()));
+    let skipped = below
+        .iter()
+        .take_while(|line| visible(line).trim().is_empty())
+        .count();
+    let is_closed = below
+        .get(skipped + run.len())
+        .is_some_and(|line| is_like_a_fence(line));
+    let is_switched = run
+        .iter()
+        .any(|line| is_switch(line) || key(line) == "layout");
+    is_known && (!has_text || is_closed || is_switched)
 }
 
 /// The key of a line, without case, `-` and `_`.
@@ -211,6 +249,13 @@ mod tests {
             ("\u{ff0d}\u{ff0d}\u{ff0d}\ntitle: A\n", 1),
             ("----\n{title: A, draft: true}\n----\n", 1),
             ("draft: true\n\nText", 1),
+            ("# My title\ndraft: true\n\nText", 2),
+            ("status: draft\n\nText", 1),
+            ("\\---\ntitle: A\n\\---\nText", 1),
+            (
+                "<!--\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n-->\n---\ntitle: A\n---\nText",
+                16,
+            ),
             ("layout: post\ndraft: true\n---\nText", 2),
         ] {
             assert_eq!(find(text).map(|found| found.line), Some(line), "{text:?}");
@@ -223,6 +268,10 @@ mod tests {
             "---\n\nJust a rule first: the quay is open.\n\n---\n\nMore.",
             "A heading\n---------\nNote: this is text.",
             "Text\n\n---\n\nTo be continued: tomorrow.",
+            "Concert in the park\n-------------------\nDate: 3 May 2026\nPlace: the quay\n\nCome all.",
+            "Release 2.0\n===========\n\nSummary\n-------\nAuthor: Ann",
+            "# Big news\n\n---\n\nAuthor: Jane Doe\n\nText",
+            "Text.\n\n--\nAuthor: Ann",
             "```yaml\n---\ntitle: X\ndraft: true\n---\n```\n",
             "~~~\n---\ntitle: X\n---\n~~~\n",
             "draft: a first version of this text\n\nText",

@@ -147,8 +147,15 @@ impl Keys<'_> {
             let Some((line, value)) = head.get(key) else {
                 continue;
             };
-            let word = value.text().unwrap_or_default().to_lowercase();
-            if UNPUBLISHED.contains(&word.trim()) {
+            // Obsidian writes lists where others write a word
+            let words = match value {
+                Value::List(list) => list.as_slice(),
+                value => std::slice::from_ref(value),
+            };
+            let mut words = words
+                .iter()
+                .filter_map(|word| Some(word.text()?.trim().to_lowercase()));
+            if words.any(|word| UNPUBLISHED.contains(&&*word)) {
                 note(self, key, line);
             }
         }
