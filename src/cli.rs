@@ -275,13 +275,32 @@ fn configure(args: &Place, listen: &[String]) -> Result<Config, Refused> {
     // what the feed was called when its folder had another name, here or in another clone
     let has_title = raw.title.is_some();
     if !has_title {
-        let ledger = raw.ledger.as_deref().unwrap_or(Path::new(config::LEDGER));
-        let text = std::fs::read(home.join(ledger)).unwrap_or_default();
-        raw.title = crate::ledger::default_title(&text);
+        raw.title = kept_title(&raw, &home)?;
     }
     let mut config = Config::resolve(&raw, &name, &home)?;
     config.site.has_title = has_title;
     Ok(config)
+}
+
+/// The title that the main feed was given by itself.
+fn kept_title(raw: &Raw, home: &Path) -> Result<Option<String>, Refused> {
+    let place = |path: &Option<PathBuf>, default: &str| {
+        home.join(path.as_deref().unwrap_or(Path::new(default)))
+    };
+    let ledger = place(&raw.ledger, config::LEDGER);
+    let feeds = place(&raw.feeds, config::FEEDS);
+    crate::publisher::title::kept(&ledger, &feeds, &config::state_beside(&ledger)).map_err(
+        |error| {
+            let what = format!("cannot be read: {error}");
+            let problem = Problem::error(ledger.display().to_string(), what);
+            Refused {
+                problems: vec![
+                    problem.remedy("let it be read; nothing was published, the old feeds stay"),
+                ],
+                exit: exit::NOTHING_WRITTEN,
+            }
+        },
+    )
 }
 
 /// Why there is no configuration, and the exit code that says so: a disk that fails is not the user's fault.

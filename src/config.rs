@@ -30,6 +30,9 @@ pub use serve::{Address, DEFAULT_LISTEN, Log, Serve, Trusted};
 /// The name of the ledger, if the settings give it no other.
 pub const LEDGER: &str = "ledger.jsonl";
 
+/// The folder of documents, if the settings name no other.
+pub const FEEDS: &str = "feeds";
+
 /// The name of the file.
 pub const FILE: &str = "tidings.toml";
 
@@ -213,7 +216,7 @@ impl Config {
         let (feeds, compress) = match &bucket {
             // nobody but us reads it
             Some(_) => (bucket::mirror(&ledger), Vec::new()),
-            None => (path(raw.feeds.as_ref(), "feeds"), compress),
+            None => (path(raw.feeds.as_ref(), FEEDS), compress),
         };
         Ok(Self {
             name: name.to_owned(),
@@ -259,7 +262,8 @@ fn notes(raw: &Raw, name: &str) -> Vec<Problem> {
     mails.collect()
 }
 
-fn state_beside(ledger: &Path) -> PathBuf {
+/// The state folder that belongs to a ledger.
+pub(crate) fn state_beside(ledger: &Path) -> PathBuf {
     let folder = ledger.parent().unwrap_or(Path::new(""));
     folder.join(".tidings")
 }

@@ -18,7 +18,7 @@ mod rebuild;
 
 pub use clock::Verdict;
 pub(crate) use identity::numbered;
-pub use line::{FeedRecord, Minted, Record, Unsound, default_title};
+pub use line::{DefaultTitle, FeedRecord, Minted, Record, Unsound, default_title};
 use lines::{Lines, Place, Places};
 pub use observe::{Candidate, Now, Observation, Present, Public};
 pub use rebuild::Remembered;

@@ -32,6 +32,7 @@ mod rendering;
 mod settings;
 mod stock;
 mod survey;
+pub mod title;
 mod wanted;
 
 use books::Books;
@@ -90,10 +91,31 @@ pub enum Halt {
 
 /// What is said of a failing world: the truth about what readers see.
 fn said(error: &anyhow::Error) -> String {
-    if error.is::<Begun>() {
+    if error.is::<Begun>() || error.is::<Ahead>() {
         format!("{error:#}")
     } else {
         format!("{error:#}; nothing was published, the old feeds stay")
+    }
+}
+
+/// A publication that failed when some readers had it already.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause:#}; {readers} have the new feeds already, the files do not; the next run finishes")]
+struct Ahead {
+    readers: &'static str,
+    cause: anyhow::Error,
+}
+
+impl Ahead {
+    /// Says so of an error, unless it tells how far the publication came itself.
+    fn of(readers: &'static str) -> impl FnOnce(anyhow::Error) -> anyhow::Error {
+        move |cause| {
+            if cause.is::<Begun>() {
+                cause
+            } else {
+                Self { readers, cause }.into()
+            }
+        }
     }
 }
 
@@ -297,9 +319,10 @@ impl<'a> Publisher<'a> {
         let edition = std::mem::take(&mut rendering.edition);
         let mut gated =
             books.append_beside(config, order, |books| gate::pass(config, edition, books))?;
-        // an entry has so many steps to take; what is wrong then is wrong with the document
-        for _ in fallback::STEPS {
-            if !desk.fall_back(gated.culprits(&books, desk)) {
+        let mut made = std::mem::take(&mut gated.made);
+        // an entry takes a few steps; what is wrong then is wrong with the document
+        for _ in 0..fallback::STEPS {
+            if !desk.fall_back(gated.culprits(&books, desk), &made) {
                 break;
             }
             // what was refused was never published: the feeds are what they were
@@ -307,6 +330,7 @@ impl<'a> Publisher<'a> {
             rendering = draw(&books, desk)?;
             books.record_feeds(std::mem::take(&mut rendering.feeds));
             gated = gate::pass(config, std::mem::take(&mut rendering.edition), &books);
+            made.append(&mut gated.made);
         }
         let Gated {
             mut edition,

@@ -94,7 +94,8 @@ fn document(
 }
 
 /// For the tests of the gate alone, and in no release: takes a protection of the writers back, as
-/// `TIDINGS_TEST_UNPROTECTED` says: the document's kind, what is right, and what a worse writer would have written.
+/// `TIDINGS_TEST_UNPROTECTED` says: the document's kind, what is right, and what a worse writer would have written, once or,
+/// if there is a fourth part, everywhere.
 #[cfg(debug_assertions)]
 fn unprotected(kind: Kind, bytes: Bytes) -> Bytes {
     let Ok(order) = std::env::var("TIDINGS_TEST_UNPROTECTED") else {
@@ -102,9 +103,10 @@ fn unprotected(kind: Kind, bytes: Bytes) -> Bytes {
     };
     let parts: Vec<&str> = order.split('\t').collect();
     match parts[..] {
-        [name, right, wrong] if format!("{kind:?}").eq_ignore_ascii_case(name) => {
+        [name, right, wrong, ref times @ ..] if format!("{kind:?}").eq_ignore_ascii_case(name) => {
+            let times = if times.is_empty() { 1 } else { usize::MAX };
             String::from_utf8_lossy(&bytes)
-                .replacen(right, wrong, 1)
+                .replacen(right, wrong, times)
                 .into_bytes()
                 .into()
         }

@@ -133,6 +133,103 @@ fn a_run_in_a_wrong_year_is_undone_once() {
 }
 
 #[test]
+fn years_without_an_article_say_nothing_of_the_clock() {
+    let mut site = site();
+    site.now += 3 * YEAR;
+    site.article("c.md", "C", "Text.");
+    assert_eq!(site.build(&[]).code, 0);
+    let before = dates(&site);
+    let ledger = site.read("ledger.jsonl");
+    let run = at(&mut site, 315_532_800);
+    assert!(run.stderr.contains("set the clock"), "{}", run.stderr);
+    assert_eq!(dates(&site), before);
+    assert_eq!(site.read("ledger.jsonl"), ledger);
+}
+
+#[test]
+fn the_date_of_a_file_says_nothing_of_the_clock() {
+    // 1980 and 2020
+    for now in [315_532_800, 1_577_836_800] {
+        let mut site = Site::new();
+        site.put("articles/old.md", "---\ntitle: Old\n---\nText.\n");
+        let file = File::options()
+            .append(true)
+            .open(site.path("articles/old.md"))
+            .unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_430_000_000))
+            .unwrap();
+        site.article("a.md", "A", "Text.");
+        assert_eq!(site.build(&[]).code, 0);
+        let before = dates(&site);
+        assert!(before["Old"].0.starts_with("2015-"), "{before:?}");
+        let run = at(&mut site, now);
+        assert!(run.stderr.contains("set the clock"), "{}", run.stderr);
+        assert_eq!(dates(&site), before, "{now}");
+    }
+}
+
+#[test]
+fn a_ledger_that_was_rebuilt_says_nothing_of_the_clock() {
+    let mut site = Site::new();
+    for (name, date) in [("old", "1999-05-01"), ("new", "2026-05-01")] {
+        site.put(
+            &format!("articles/{name}.md"),
+            format!("---\ntitle: {name}\ndate: {date}\n---\nText.\n"),
+        );
+    }
+    assert_eq!(site.build(&[]).code, 0);
+    let before = dates(&site);
+    site.remove("ledger.jsonl");
+    let run = site.build(&[]);
+    assert!(run.stderr.contains("rebuilt"), "{}", run.stderr);
+    at(&mut site, 946_684_800);
+    assert_eq!(dates(&site), before);
+}
+
+#[test]
+fn what_is_due_or_expires_waits_for_a_clock_that_is_hours_behind() {
+    let mut site = Site::new();
+    let hour = 3_600;
+    // NOW is midnight of the first of November
+    site.article("a.md", "Notes", "Text.");
+    site.put(
+        "articles/expires.md",
+        "---\ntitle: Expires\ndate: 2026-05-01\nexpires: 2026-11-01T01:00:00Z\n---\nText.\n",
+    );
+    assert_eq!(site.build(&[]).code, 0);
+    assert_eq!(titles(&site), ["Expires", "Notes"]);
+    // a run whose clock is three hours ahead records an instant
+    site.put(
+        "articles/b.md",
+        "---\ntitle: B\ndate: 2026-05-02\n---\nText.\n",
+    );
+    site.put(
+        "articles/expires-later.md",
+        "---\ntitle: Expires later\ndate: 2026-05-01\nexpires: 2026-11-01T03:30:00Z\n---\nText.\n",
+    );
+    at(&mut site, NOW + 3 * hour);
+    assert_eq!(titles(&site), ["B", "Expires later", "Notes"]);
+    // it shares its title with an article that is public, and no more
+    site.put(
+        "articles/scheduled.md",
+        "---\ntitle: Notes\ndate: 2026-11-01T02:00:00Z\n---\nOther text.\n",
+    );
+    let run = at(&mut site, NOW + hour / 2);
+    assert!(run.stderr.contains("clock"), "{}", run.stderr);
+    assert_eq!(entries(&site), 3);
+    assert!(!titles(&site).contains(&"Expires".to_owned()));
+    at(&mut site, NOW + 2 * hour);
+    assert_eq!(entries(&site), 4, "the clock itself has reached its date");
+    at(&mut site, NOW + 4 * hour);
+    assert_eq!(titles(&site), ["B", "Notes"]);
+}
+
+fn entries(site: &Site) -> usize {
+    let feed: Value = serde_json::from_str(&site.read("feeds/feed.json")).unwrap();
+    feed["items"].as_array().unwrap().len()
+}
+
+#[test]
 fn files_without_a_date_stand_one_second_apart_and_none_is_of_1970() {
     let site = Site::new();
     let write = |name: &str, seconds: u64| {

@@ -48,10 +48,10 @@ fn entries(site: &Site) -> Vec<Entries> {
                     format!("{:?}", entry.updated),
                 )
             };
-            feed.entries
-                .iter()
-                .map(|entry| (entry.id.clone(), dates(entry)))
-                .collect()
+            let own = (String::new(), (feed.title.clone().unwrap(), String::new()));
+            let entries = feed.entries.iter();
+            let entries = entries.map(|entry| (entry.id.clone(), dates(entry)));
+            entries.chain([own]).collect()
         });
     read.collect()
 }
@@ -59,10 +59,8 @@ fn entries(site: &Site) -> Vec<Entries> {
 /// A site that was built, and is about to be built again: an article is new, another was changed, a third is as it was.
 fn site() -> Site {
     let mut site = Site::bare();
-    site.put(
-        "tidings.toml",
-        "base_url = \"https://example.org/\"\ntitle = \"Notes\"\n",
-    );
+    // what it is called the ledger tells
+    site.put("tidings.toml", "base_url = \"https://example.org/\"\n");
     site.put(
         "articles/same.md",
         "---\ntitle: Same\ndate: 2026-05-01\n---\nText.\n",

@@ -322,3 +322,182 @@ fn a_ledger_that_is_mounted_as_a_single_file_is_only_appended_to() {
         site.build(&[]);
     }
 }
+
+/// Replaces the first of `texts` that a line of the ledger with `of` has, in the last such line.
+fn damage(site: &Site, of: &str, from: &str, to: &str) {
+    let ledger = site.read("ledger.jsonl");
+    let line = ledger.lines().rfind(|line| line.contains(of)).unwrap();
+    assert!(line.contains(from), "{line}");
+    site.write(
+        "ledger.jsonl",
+        ledger.replace(line, &line.replace(from, to)),
+    );
+}
+
+#[test]
+fn a_damaged_only_line_keeps_what_its_entry_does_not_tell() {
+    // an article that was renamed, and has no date: its id names the old path, and only the ledger knows that it is its
+    let renamed = || {
+        let mut site = Site::bare();
+        site.put(
+            "tidings.toml",
+            "base_url = \"https://example.org/\"\ntitle = \"Notes\"\n",
+        );
+        site.put("articles/first.md", "---\ntitle: First\n---\nText.\n");
+        assert_eq!(site.build(&[]).code, 0);
+        site.now += 3_600;
+        site.rename("articles/first.md", "articles/second.md");
+        assert_eq!(site.build(&[]).code, 0);
+        // one line only
+        let ledger = site.read("ledger.jsonl");
+        let lines: Vec<&str> = ledger
+            .lines()
+            .filter(|line| !line.contains("\"path\":\"first.md\""))
+            .collect();
+        site.write("ledger.jsonl", lines.join("\n") + "\n");
+        site
+    };
+    let site = renamed();
+    let ledger = site.read("ledger.jsonl");
+    let line = ledger
+        .lines()
+        .find(|line| line.contains("second.md"))
+        .unwrap();
+    let value = |key: &str| {
+        let start = line.find(&format!("\"{key}\":\"")).unwrap() + key.len() + 4;
+        line[start..].split('"').next().unwrap()
+    };
+    let before = entries(&site);
+    let (id, digest, seen) = (value("id"), value("digest"), value("seen"));
+    assert!(id.ends_with("/first"), "{id}");
+    let other = |text: &str| format!("{}X", &text[..text.len() - 1]);
+    for (from, to) in [
+        (digest.to_owned(), other(digest)),
+        (id.to_owned(), other(id)),
+        ("second.md".to_owned(), "sekond.md".to_owned()),
+        (seen.to_owned(), seen.replace("2026", "2025")),
+        (
+            "\"title\":\"First\"".to_owned(),
+            "\"title\":\"Fjrst\"".to_owned(),
+        ),
+        (
+            "\"undated\":true".to_owned(),
+            "\"undated\":false".to_owned(),
+        ),
+    ] {
+        let mut site = renamed();
+        damage(&site, "\"path\":\"second.md\"", &from, &to);
+        for _ in 0..3 {
+            let run = site.build(&[]);
+            assert!([0, 3].contains(&run.code), "{to}: {}", run.stderr);
+            assert_eq!(
+                entries(&site),
+                before,
+                "{to}: {}\n{}",
+                run.stderr,
+                site.read("ledger.jsonl")
+            );
+            site.now += 60;
+        }
+        let healed = site.read("ledger.jsonl");
+        assert!(
+            healed.contains(&format!("\"digest\":\"{digest}\"")),
+            "{to}: {healed}"
+        );
+        assert!(healed.contains("\"path\":\"second.md\""), "{to}: {healed}");
+        // the article is still known under its name: a rename is a rename, and an edit is an edit
+        site.rename("articles/second.md", "articles/third.md");
+        let run = site.build(&[]);
+        assert_eq!(run.code, 0, "{to}: {}", run.stderr);
+        assert_eq!(entries(&site), before, "{to}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_damaged_name_of_a_feed_is_that_of_its_documents() {
+    let untitled = || {
+        let site = Site::bare();
+        site.put("tidings.toml", "base_url = \"https://example.org/\"\n");
+        site.article("a.md", "A", "Text.");
+        assert_eq!(site.build(&[]).code, 0);
+        site
+    };
+    let site = untitled();
+    let name = site
+        .home()
+        .file_name()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        site.read("feeds/rss.xml")
+            .contains(&format!("<title>{name}</title>"))
+    );
+    let damaged = format!("{}_", &name[..name.len() - 1]);
+    damage(
+        &site,
+        "{\"feed\":\"\"",
+        &format!("\"title\":\"{name}\""),
+        &format!("\"title\":\"{damaged}\""),
+    );
+    for _ in 0..2 {
+        let run = site.build(&[]);
+        assert!([0, 3].contains(&run.code), "{}", run.stderr);
+        for document in ["feeds/rss.xml", "feeds/atom.xml", "feeds/feed.json"] {
+            let text = site.read(document);
+            assert!(text.contains(&name) && !text.contains(&damaged), "{text}");
+        }
+    }
+    assert!(
+        site.read("ledger.jsonl")
+            .contains(&format!("\"title\":\"{name}\""))
+    );
+
+    // other spaces, and another order of keys, are the same values; a folder with another name changes nothing
+    let site = untitled();
+    let name = site
+        .home()
+        .file_name()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let ledger = site.read("ledger.jsonl");
+    let line = ledger
+        .lines()
+        .rfind(|line| line.starts_with("{\"feed\":\"\""))
+        .unwrap();
+    let spaced = line
+        .replace("\",\"", "\", \"")
+        .replace("{\"feed\":\"\", ", "{ ")
+        .replace('}', ", \"feed\" : \"\" }");
+    site.write("ledger.jsonl", ledger.replace(line, &spaced));
+    let clone = copy_of(&site);
+    let run = clone.build(&[]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert!(
+        clone
+            .read("feeds/rss.xml")
+            .contains(&format!("<title>{name}</title>"))
+    );
+}
+
+#[test]
+fn a_ledger_that_cannot_be_read_names_no_feed_anew() {
+    let site = Site::bare();
+    site.put("tidings.toml", "base_url = \"https://example.org/\"\n");
+    site.article("a.md", "A", "Text.");
+    assert_eq!(site.build(&[]).code, 0);
+    let before = site.read("feeds/rss.xml");
+    site.rename("ledger.jsonl", "aside");
+    symlink(site.path("ledger.jsonl"), site.path("ledger.jsonl")).unwrap();
+    let run = site.build(&[]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("ledger.jsonl: cannot be read"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(site.read("feeds/rss.xml"), before);
+}

@@ -152,14 +152,13 @@ fn no_build_publishes_what_the_gate_refuses() {
             );
         }
         site.variables.clear();
-        if after != before {
-            // what was decided of an entry holds until it is changed
-            site.put(
-                "articles/a.md",
-                format!("{}\nMore.\n", site.read("articles/a.md")),
-            );
-            site.article("b.md", "Two", "Other, and more.");
-        }
+        // what was decided of an entry holds until it is changed
+        site.put(
+            "articles/a.md",
+            format!("{}\nMore.\n", site.read("articles/a.md")),
+        );
+        site.article("b.md", "Two", "Other, and more.");
+        site.article("c.md", "Three", "More news.");
         site.build_well();
         assert!(
             site.read(document).contains("Three"),
@@ -311,4 +310,140 @@ fn what_was_decided_of_an_entry_is_decided_again_and_changes_nothing() {
         assert_eq!((run.code, run.stdout.as_str()), (3, ""), "{}", run.stderr);
         assert_eq!(documents.clone().map(|file| site.read(&file)), before);
     }
+}
+
+#[test]
+fn values_that_all_entries_share_cost_each_entry_only_these() {
+    let mut site = Site::new();
+    for name in ["a", "b", "c"] {
+        site.put(&format!("articles/{name}.mp3"), b"abc");
+        site.put(
+            &format!("articles/{name}.md"),
+            format!("---\ntitle: {name}\ndate: 2026-05-01\ntags: [x, {name}]\naudio: {name}.mp3\n---\nText.\n"),
+        );
+    }
+    site.variables = vec![(
+        "TIDINGS_TEST_UNPROTECTED".to_owned(),
+        "rss\t length=\"3\"\t\tall".to_owned(),
+    )];
+    for _ in 0..2 {
+        let run = site.build(&[]);
+        assert_eq!(run.code, 3, "{}", run.stderr);
+        assert!(
+            run.stderr.contains("is published without its picture"),
+            "{}",
+            run.stderr
+        );
+        for (kind, file) in [
+            (Kind::Rss, "rss.xml"),
+            (Kind::Atom, "atom.xml"),
+            (Kind::Json, "feed.json"),
+        ] {
+            assert_eq!(ids(&site, kind, file).len(), 3, "{file}");
+            assert!(
+                !site.read(&format!("feeds/{file}")).contains(".mp3"),
+                "{file}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_fault_that_no_entry_can_help_takes_no_entry_away() {
+    let mut site = site();
+    site.build_well();
+    let before = site.read("feeds/atom.xml");
+    site.article("c.md", "Three", "News.");
+    site.variables = vec![(
+        "TIDINGS_TEST_UNPROTECTED".to_owned(),
+        "atom\t<id>tag:example.org,2026-05-01:/\t<id>é tag:example.org,2026-05-01:/\tall"
+            .to_owned(),
+    )];
+    for now in [0, 60] {
+        site.now += now;
+        let run = site.build(&[]);
+        assert_eq!(run.code, 3, "{}", run.stderr);
+        assert_eq!(site.read("feeds/atom.xml"), before);
+        assert_eq!(ids(&site, Kind::Rss, "rss.xml").len(), 3);
+        let rss = site.read("feeds/rss.xml");
+        assert!(
+            rss.contains("a.mp3"),
+            "nothing was taken from an entry: {rss}"
+        );
+        assert!(
+            !run.stderr.contains("cannot be published as it is"),
+            "{}",
+            run.stderr
+        );
+    }
+    site.variables.clear();
+    site.article("d.md", "Four", "News.");
+    site.build_well();
+    assert_eq!(ids(&site, Kind::Atom, "atom.xml").len(), 4);
+}
+
+#[test]
+fn a_refused_entry_is_found_by_its_id_in_any_format() {
+    for id in [
+        "b2c1f0de-6f6f-4b0a-9d3e-0a1b2c3d4e5f",
+        "45863 at https://quay.example",
+        "https://例え.jp/ü",
+        "1017",
+    ] {
+        let mut site = site();
+        site.put(
+            "articles/b.md",
+            format!("---\ntitle: Two\nid: {id}\ndate: 2026-05-01T10:00:00Z\n---\nOther.\n"),
+        );
+        site.variables = vec![(
+            "TIDINGS_TEST_UNPROTECTED".to_owned(),
+            "atom\t<title>Two</title>\t<title></title>".to_owned(),
+        )];
+        let run = site.build(&[]);
+        assert_eq!(run.code, 3, "{id}: {}", run.stderr);
+        assert!(
+            run.stderr
+                .contains("error: articles/b.md: cannot be published as it is"),
+            "{id}: {}",
+            run.stderr
+        );
+        assert_eq!(
+            ids(&site, Kind::Atom, "atom.xml"),
+            ["tag:example.org,2026-05-01:/a"],
+            "{id}"
+        );
+    }
+}
+
+#[test]
+fn what_was_decided_is_known_to_later_runs() {
+    let mut site = site();
+    for n in 0..20 {
+        site.article(&format!("n{n}.md"), &format!("N{n}"), "Text.");
+    }
+    site.variables = vec![(
+        "TIDINGS_TEST_UNPROTECTED".to_owned(),
+        "atom\t<title>Two</title>\t<title></title>".to_owned(),
+    )];
+    let run = site.build(&[]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    // it is not made first with the entry and then without: its line of the ledger is only appended to
+    let ledger = site.read("ledger.jsonl");
+    site.now += 60;
+    site.article("c.md", "Three", "News.");
+    let run = site.build(&[]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("error: articles/b.md: cannot be published as it is"),
+        "{}",
+        run.stderr
+    );
+    assert!(site.read("ledger.jsonl").starts_with(&ledger));
+    assert!(!site.read("feeds/atom.xml").contains(":/b<"));
+    // pages are published as ever, and the refused entry has none
+    assert!(
+        site.path("feeds/articles/c/index.html").exists()
+            || site.read("feeds/atom.xml").contains(":/c<")
+    );
 }

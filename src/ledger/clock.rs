@@ -3,7 +3,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{FeedRecord, Ledger, Minted, Record};
+use super::identity::same_date;
+use super::{Candidate, FeedRecord, Ledger, Record};
+use crate::site::Site;
 
 /// Instants that the ledger recorded may be ahead by so much: articles that change in one run, or in quick succession, get
 /// instants one second apart.
@@ -43,15 +45,13 @@ impl Ledger {
         };
         let newest = all.last().copied().unwrap_or(now);
         let has_past = all.first().is_some_and(|first| *first <= now);
-        if has_past && *nearest - now > YEAR {
-            return Verdict::Ledger(newest);
+        // a run or two with a wrong clock leave instants close to each other; a blog leaves them over years
+        let is_far_off = *nearest - now > YEAR && newest - *nearest <= YEAR;
+        if has_past && is_far_off {
+            Verdict::Ledger(newest)
+        } else {
+            Verdict::Clock(newest)
         }
-        // what lies far ahead of all others was recorded by a clock that was wrong in the other direction
-        let sound = all
-            .iter()
-            .zip(all.iter().skip(1))
-            .find(|(a, b)| **b - **a > YEAR && is_ahead(a));
-        Verdict::Clock(sound.map_or(newest, |(last, _)| *last))
     }
 
     /// The records of articles and of feeds whose instants lie ahead of a sound clock, with those replaced by now.
@@ -82,21 +82,23 @@ impl Ledger {
         (records.collect(), feeds.collect())
     }
 
-    /// Whether subscribers have an article that is at this path, or says this.
-    pub(super) fn shows(&self, path: &str, digest: &str, title: Option<&String>) -> bool {
-        let lives = |record: &Record| record.gone.is_none() && record.minted != Minted::Provisional;
-        self.at(path).is_some_and(|record| lives(&record))
+    /// Whether subscribers have this article: at its path, under its id, or under the name that it had before.
+    pub(super) fn shows(&self, candidate: &Candidate, site: &Site) -> bool {
+        let lives = |record: &Record| record.gone.is_none();
+        let own = self.at(&candidate.path);
+        let own = own.or_else(|| self.get(candidate.id.as_deref()?));
+        own.as_ref().is_some_and(lives)
             || self.records().any(|record| {
-                let is_alike =
-                    record.digest == digest || title.is_some() && record.title.as_ref() == title;
-                lives(&record) && is_alike
+                let has_title = candidate.title.is_some() && record.title == candidate.title;
+                let is_alike = record.digest == candidate.digest || has_title;
+                lives(&record) && is_alike && same_date(candidate, &record, site)
             })
     }
 }
 
-/// The instants that a clock gave, and no author.
-fn recorded(record: &Record) -> Vec<DateTime<Utc>> {
-    let published = record.undated.then_some(record.published);
-    let instants = [Some(record.seen), record.updated, record.gone, published];
-    instants.into_iter().flatten().collect()
+/// The instants that a clock gave, and no author. The date of an undated article may be its file's, and where both are equal
+/// `seen` may be a declared date, of a ledger that was rebuilt from the feeds.
+fn recorded(record: &Record) -> impl Iterator<Item = DateTime<Utc>> + use<> {
+    let seen = (record.seen != record.published).then_some(record.seen);
+    [seen, record.updated, record.gone].into_iter().flatten()
 }

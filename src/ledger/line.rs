@@ -270,14 +270,52 @@ fn pieces(mut text: &[u8]) -> Vec<&[u8]> {
 }
 
 /// What a ledger says that the main feed is called, where nobody gave it a title.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DefaultTitle {
+    /// It says so.
+    Is(String),
+    /// It said so, in a line that is damaged.
+    Damaged,
+    /// It says nothing.
+    Unknown,
+}
+
+/// Finds in whole lines of a ledger what the main feed is called; the last line that says so counts.
 #[must_use]
-pub fn default_title(text: &[u8]) -> Option<String> {
-    let lines = memchr::memmem::rfind_iter(text, b"{\"feed\":\"\"");
-    let mut feeds = lines.filter_map(|at| {
-        let line = text[at..].split(|byte| *byte == b'\n').next()?;
-        serde_json::from_slice::<FeedRecord>(line).ok()
-    });
-    feeds.next()?.title
+pub fn default_title(lines: &[u8]) -> DefaultTitle {
+    let mut end = lines.len();
+    // most lines are of articles, and are not understood
+    while let Some(at) = memchr::memmem::rfind(&lines[..end], b"\"feed\"") {
+        let start = memchr::memrchr(b'\n', &lines[..at]).map_or(0, |newline| newline + 1);
+        let stop = memchr::memchr(b'\n', &lines[at..]).map_or(lines.len(), |newline| at + newline);
+        let is_of_main = |feed: &FeedRecord| feed.feed.is_empty() && feed.title.is_some();
+        match understand(&lines[start..stop]) {
+            Line::Feed(feed) if is_of_main(&feed) => {
+                return feed.title.map_or(DefaultTitle::Unknown, DefaultTitle::Is);
+            }
+            Line::Unsound(Unsound::Feed(feed)) if is_of_main(&feed) => {
+                return DefaultTitle::Damaged;
+            }
+            _ => end = start,
+        }
+    }
+    DefaultTitle::Unknown
+}
+
+fn sound_feed(line: &[u8], feed: FeedRecord) -> Line {
+    if is_sound(line, &feed) {
+        Line::Feed(feed)
+    } else {
+        Line::Unsound(Unsound::Feed(feed))
+    }
+}
+
+/// A feed's line with other spaces, or another order of keys, than it is written with here.
+fn feed_in_another_form(line: &[u8]) -> Option<FeedRecord> {
+    // no article has such a key
+    memchr::memmem::find(line, b"\"feed\"")?;
+    memchr::memmem::find(line, b"\"changed\"")?;
+    serde_json::from_slice(line).ok()
 }
 
 fn understand(line: &[u8]) -> Line {
@@ -288,13 +326,9 @@ fn understand(line: &[u8]) -> Line {
     } else if MARKERS.iter().any(|marker| line.starts_with(marker)) {
         Ok(Line::Marker)
     } else if line.starts_with(b"{\"feed\"") {
-        serde_json::from_slice(line).map(|feed| {
-            if is_sound(line, &feed) {
-                Line::Feed(feed)
-            } else {
-                Line::Unsound(Unsound::Feed(feed))
-            }
-        })
+        serde_json::from_slice(line).map(|feed| sound_feed(line, feed))
+    } else if let Some(feed) = feed_in_another_form(line) {
+        Ok(sound_feed(line, feed))
     } else {
         read_record(line).map(Box::new).map(|record| {
             if is_sound(line, &record) {

@@ -251,21 +251,35 @@ impl Turn<'_> {
             }
             return false;
         }
-        // how late it is nobody knows while the clock is wrong: what was public stays so, and nothing appears
-        if self.clock < self.now
-            && let Some(published) = published.filter(|published| *published > self.clock)
-            && !self
-                .ledger
-                .shows(&candidate.path, &candidate.digest, candidate.title.as_ref())
-        {
-            self.wake_at(published);
-            return false;
+        if self.clock < self.now {
+            return self.may_be_due_by_a_wrong_clock(candidate, published, expires);
         }
         if let Some(expires) = expires {
             self.wake_at(expires);
             return expires > self.now;
         }
         true
+    }
+
+    /// How late it is nobody knows: what is public stays so until the clock itself says otherwise, what expired stays away,
+    /// and nothing appears whose date the clock has not reached.
+    fn may_be_due_by_a_wrong_clock(
+        &mut self,
+        candidate: &Candidate,
+        published: Option<DateTime<Utc>>,
+        expires: Option<DateTime<Utc>>,
+    ) -> bool {
+        let is_early = published.is_some_and(|published| published > self.clock);
+        let is_late = expires.is_some_and(|expires| expires <= self.now);
+        let is_public = (is_early || is_late) && self.ledger.shows(candidate, self.site);
+        for instant in published.into_iter().chain(expires) {
+            self.wake_at(instant);
+        }
+        if is_public {
+            expires.is_none_or(|expires| expires > self.clock)
+        } else {
+            !is_early && !is_late
+        }
     }
 
     /// Finds each candidate's record: by its declared id, by its path, or as a rename; drops copies and impostors.

@@ -1,11 +1,13 @@
 //! A ledger that is lost, damaged or too old comes back from what was published.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use percent_encoding::percent_decode_str;
 use unicode_normalization::UnicodeNormalization;
 use url::Url;
 
-use super::{FeedRecord, Ledger, Minted, Record, Unsound};
+use super::{FeedRecord, Ledger, Minted, Record};
 use crate::article::{Article, Date, id, location};
 use crate::link::{self, PAGES};
 use crate::site::Site;
@@ -62,36 +64,112 @@ impl Ledger {
         found
     }
 
-    /// Takes over what a damaged line says, as far as neither other lines nor the published entries know better.
-    pub fn salvage(&mut self, says: &Unsound, published: &[Remembered], articles: &[Article]) {
-        let record = match says {
-            Unsound::Feed(feed) => {
-                if self.feed(&feed.feed).is_none() {
-                    self.put_feed(feed.clone());
-                }
-                return;
-            }
-            Unsound::Article(record) => record,
+    /// Takes over what damaged lines say of articles whose entries are published: the entry tells the id and the dates, and
+    /// the line all the rest. To be done before [`rebuild`](Self::rebuild), which knows nothing of the rest.
+    pub fn salvage(
+        &mut self,
+        lines: &[&Record],
+        published: &[Remembered],
+        articles: &[Article],
+        site: &Site,
+    ) {
+        for says in lines {
+            let Some(entry) = self.entry_of(says, published, site) else {
+                continue;
+            };
+            let at_path = |article: &&Article| says.path.as_ref() == Some(&article.path);
+            let free = |article: &&Article| {
+                let other = self.at(&article.path);
+                other.is_none_or(|other| other.id == entry.id)
+            };
+            let free: Vec<&Article> = articles.iter().filter(free).collect();
+            let article = articles.iter().find(at_path);
+            // the damage may be in its path
+            let article = article
+                .or_else(|| only(&free, |article| has_id(article, &entry.id, site)))
+                .or_else(|| only(&free, |article| article.digest == says.digest))
+                .or_else(|| only(&free, |article| has_title_and_date(article, entry, site)));
+            let found = record(entry, article, site);
+            self.put(&Record {
+                path: found.path.clone().or_else(|| says.path.clone()),
+                minted: says.minted,
+                seen: says.seen,
+                nth: found.nth.or(says.nth.filter(|_| article.is_none())),
+                undated: article.map_or(says.undated, |article| article.published.is_none()),
+                digest: article.map_or_else(|| says.digest.clone(), |a| a.digest.clone()),
+                page: says.page.clone().or_else(|| found.page.clone()),
+                gone: None,
+                was: says.was.clone(),
+                ..found
+            });
+        }
+    }
+
+    /// The published entry that a damaged line speaks of: of its id, or, if the damage is there, the only one that nobody knows
+    /// and that has its page, or its title and its date.
+    fn entry_of<'p>(
+        &self,
+        says: &Record,
+        published: &'p [Remembered],
+        site: &Site,
+    ) -> Option<&'p Remembered> {
+        if let Some(entry) = published.iter().find(|entry| entry.id == says.id) {
+            return Some(entry);
+        }
+        let unknown: BTreeMap<&str, &Remembered> = published
+            .iter()
+            .rev()
+            .filter(|entry| !self.knows(&entry.id))
+            .map(|entry| (entry.id.as_str(), entry))
+            .collect();
+        let is_it = |entry: &&&Remembered| {
+            let page = entry.link.as_deref().and_then(|link| page(link, site));
+            let has_page = page.is_some() && page == says.page;
+            has_page || entry.title == says.title && entry.published == says.published
         };
-        let Some(known) = self.get(&record.id) else {
+        let mut fitting = unknown.values().filter(is_it);
+        fitting.next().filter(|_| fitting.next().is_none()).copied()
+    }
+
+    /// Takes over what damaged lines say of what no feed shows, as far as no other line knows better.
+    pub fn salvage_rest(&mut self, lines: &[&Record], published: &[Remembered]) {
+        for says in lines {
+            if published.iter().any(|entry| entry.id == says.id) {
+                continue;
+            }
             // the damage may be in its id: then an earlier line knows the article, or its path has another record
             let is_it = |other: &Record| {
-                let same_words = other.title.is_some() && other.title == record.title;
-                other.digest == record.digest || same_words && other.published == record.published
+                let same_words = other.title.is_some() && other.title == says.title;
+                other.digest == says.digest || same_words && other.published == says.published
             };
-            let is_taken = record
-                .path
-                .as_ref()
-                .is_some_and(|path| self.at(path).is_some());
-            if !is_taken && !self.knows(&record.id) && !self.records().any(|other| is_it(&other)) {
-                self.put(record);
+            let path = says.path.as_ref();
+            let is_taken = path
+                .and_then(|path| self.at(path))
+                .is_some_and(|other| other.id != says.id);
+            let is_known = self.get(&says.id).is_some();
+            let is_other = !is_known && (self.knows(&says.id) || self.records().any(|r| is_it(&r)));
+            if !is_taken && !is_other {
+                self.put(says);
             }
-            return;
-        };
-        // an earlier line is sound, and does not know what came after it
-        match published.iter().find(|entry| entry.id == known.id) {
-            Some(entry) => self.restore(known, entry, articles),
-            None => self.put(record),
+        }
+    }
+
+    /// Takes over what a damaged line says of a feed. What the feed is called its documents know better.
+    pub fn salvage_feed(&mut self, says: &FeedRecord, published_title: Option<&str>) {
+        let title = says
+            .title
+            .as_ref()
+            .map(|title| published_title.unwrap_or(title).to_owned());
+        match self.feed(&says.feed) {
+            None => self.put_feed(FeedRecord {
+                title,
+                ..says.clone()
+            }),
+            Some(known) if known.title != title => {
+                let known = known.clone();
+                self.put_feed(FeedRecord { title, ..known });
+            }
+            Some(_) => {}
         }
     }
 

@@ -10,8 +10,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::desk::Desk;
+use super::fallback;
 use super::read::phantom;
-use super::{Config, Disk, Edition, Ledger, Level, Manifest, Order, Problem, Turn};
+use super::{Ahead, Config, Disk, Edition, Ledger, Level, Manifest, Order, Problem, Turn};
 use crate::announce;
 use crate::cache;
 use crate::catalogue::{Number, Reading, Row};
@@ -286,13 +287,18 @@ impl Books {
             let parts = (text, ledger.text());
             bucket.commit(&mut ready, previous, parts, &target.settings, order.now)?;
         }
-        self.write_ledger(config, text, had_text)?;
-        if let Some((bucket, _)) = &bucket {
-            bucket.note_ledger(ledger.text())?;
+        let replicas = || Ahead::of("replicas of the bucket");
+        let written = self.write_ledger(config, text, had_text);
+        match &bucket {
+            None => written?,
+            Some((bucket, _)) => written
+                .and_then(|()| bucket.note_ledger(ledger.text()))
+                .map_err(replicas())?,
         }
         desk.ledger_stamp = crate::folder::stamp_of(&config.ledger);
         desk.ledger = Some(ledger);
-        if !ready.waits_for_assets() {
+        let is_shown = !ready.waits_for_assets();
+        if is_shown {
             show(&ready);
         }
         let encode = if desk.stays {
@@ -300,7 +306,14 @@ impl Books {
         } else {
             Encode::Beside(&config.compress)
         };
-        let published = self.disk.publish(&mut ready, previous, encode)?;
+        let published = self.disk.publish(&mut ready, previous, encode);
+        let published = match &bucket {
+            Some(_) => published.map_err(replicas())?,
+            None if desk.stays && is_shown => {
+                published.map_err(Ahead::of("readers of this server"))?
+            }
+            None => published?,
+        };
         show(&ready);
         desk.manifest = self.disk.stamp().map(|stamp| (stamp, ready.manifest));
         turn.written = published.written;
@@ -399,7 +412,10 @@ impl Books {
         let intake = self.state.sources.intake(&config.state());
         for path in missing {
             let number = catalogue.number(path);
-            let whole = number.filter(|number| {
+            // what was refused is no good version
+            let whole =
+                number.filter(|number| fallback::of(&desk.fallbacks, catalogue, *number).is_none());
+            let whole = whole.filter(|number| {
                 let row = catalogue.row(*number);
                 row.is_some_and(|row| row.reading == Reading::Whole)
             });

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::books::{self, Indexed};
-use super::fallback::Fallbacks;
+use super::fallback::{Fallback, Fallbacks, Step};
 use super::read::{Aside, Look};
 use super::{Config, Ledger, Order, Problem, Turn, announce};
 use crate::article::{Section, Stamp};
@@ -31,6 +31,8 @@ use crate::store::{Disk, ManifestStamp};
 pub(crate) struct Shown {
     /// The article's version.
     pub(super) version: u64,
+    /// What was decided of the article, if anything was.
+    pub(super) step: Option<Step>,
     /// What was asked of other files, with the answers.
     pub(super) asked: Vec<(Asked, u64)>,
     /// The assets that it shows.
@@ -59,6 +61,8 @@ struct Head {
     index: Option<Indexed>,
     stock: Option<u64>,
     manifest: Option<ManifestStamp>,
+    /// By the paths of articles.
+    fallbacks: Vec<(String, Fallback)>,
     feeds: BTreeMap<String, u64>,
     assets: BTreeMap<String, Stamp>,
     turned: Option<DateTime<Utc>>,
@@ -258,6 +262,10 @@ impl Desk {
         self.index = head.index;
         self.stock = head.stock;
         self.manifest_stamp = head.manifest;
+        let fallbacks = head.fallbacks.into_iter();
+        let fallbacks = fallbacks
+            .filter_map(|(path, fallback)| Some((self.catalogue.number(&path)?, fallback)));
+        self.fallbacks = fallbacks.collect();
         self.feeds = head.feeds;
         self.assets = head.assets;
         self.turned = head.turned;
@@ -312,6 +320,25 @@ impl Desk {
         for shown in self.shown.values_mut() {
             shown.page = None;
             shown.is_new = true;
+        }
+    }
+
+    /// These documents were made, and are not what is published: none of them can be kept, and no asset of theirs.
+    pub(super) fn distrust_made(&mut self, made: &BTreeSet<String>) {
+        self.assets.clear();
+        for route in made {
+            let folder = route.rsplit_once('/').map_or("", |(folder, _)| folder);
+            self.feeds.remove(folder);
+        }
+        let catalogue = &self.catalogue;
+        for (path, shown) in &mut self.shown {
+            let page = catalogue
+                .number(path)
+                .and_then(|number| catalogue.row(number)?.page());
+            if page.is_some_and(|page| made.contains(&crate::page::route(page))) {
+                shown.page = None;
+                shown.is_new = true;
+            }
         }
     }
 
@@ -405,6 +432,11 @@ impl Desk {
             self.index = books::keep_index(config, ledger, self.index)?;
         }
         self.keep_stock(config)?;
+        let fallbacks = self.fallbacks.iter();
+        let fallbacks = fallbacks.filter_map(|(number, fallback)| {
+            let path = self.catalogue.row(*number)?.path.to_string();
+            Some((path, fallback.clone()))
+        });
         let head = Head {
             terms: self.terms,
             sections: self.catalogue.sections.clone(),
@@ -417,6 +449,7 @@ impl Desk {
             index: self.index,
             stock: self.stock,
             manifest: self.manifest_stamp,
+            fallbacks: fallbacks.collect(),
             feeds: self.feeds.clone(),
             assets: self.assets.clone(),
             turned: self.turned,

@@ -1,29 +1,49 @@
 //! What becomes of an entry that makes a document unfit: it costs that entry something, and never the document. What is
 //! decided holds for the entry in all formats, all feeds and its page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
+use super::Catalogue;
 use super::desk::Desk;
+use super::gate::Culprit;
 use crate::catalogue::Number;
 use crate::fragment::Fragment;
 use crate::problem::Problem;
 
-/// How much is left of an entry; each step is taken if the one before does not help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// What becomes of an entry; each step is taken if the one before does not help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Step {
-    /// Without what an entry can do without: its picture, its files, the addresses of its authors.
+    /// It goes without what it can do without: its picture, its files, the addresses of its authors.
     Plain,
-    /// As subscribers have it.
+    /// It stays as it is: all entries are refused, with these things and without them, so the document is at fault.
+    Whole,
+    /// It is as subscribers have it.
     Previous,
     /// It is in no document.
     Out,
 }
 
-/// All of them, in their order.
-pub(super) const STEPS: [Step; 3] = [Step::Plain, Step::Previous, Step::Out];
+/// So many steps an entry takes at most.
+pub(super) const STEPS: usize = 4;
+
+impl Step {
+    /// The step that comes after `before`. An entry never costs its article the place in a feed if all others are refused
+    /// too.
+    fn after(before: Option<Self>, is_of_all: bool) -> Option<Self> {
+        match (before, is_of_all) {
+            (None, _) => Some(Self::Plain),
+            (Some(Self::Plain), true) => Some(Self::Whole),
+            (Some(Self::Plain | Self::Whole), false) => Some(Self::Previous),
+            (Some(Self::Previous), false) => Some(Self::Out),
+            (Some(Self::Whole | Self::Previous), true) | (Some(Self::Out), _) => None,
+        }
+    }
+}
 
 /// What was decided of an entry.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Fallback {
     pub(super) step: Step,
     /// Of which version of the article.
@@ -33,57 +53,69 @@ pub(super) struct Fallback {
 }
 
 impl Fallback {
-    /// What the author is told.
-    pub(super) fn problem(&self, path: &str) -> Problem {
-        let remedy = match self.step {
+    /// What the author is told. Of a document that is at fault itself, the gate tells.
+    pub(super) fn problem(&self, path: &str) -> Option<Problem> {
+        self.problem_of(self.step, path)
+    }
+
+    /// What the author is told if there is nothing to fall back to.
+    pub(super) fn problem_without(&self, path: &str) -> Option<Problem> {
+        self.problem_of(Step::Out, path)
+    }
+
+    fn problem_of(&self, step: Step, path: &str) -> Option<Problem> {
+        let remedy = match step {
+            Step::Whole => return None,
             Step::Plain => {
                 "it is published without its picture, its files and the addresses of its authors until it is changed"
             }
             Step::Previous => "subscribers keep its last good version until it is changed",
             Step::Out => "it is left out of all documents until it is changed",
         };
-        Problem::error(path, format!("cannot be published as it is: {}", self.what)).remedy(remedy)
+        let what = format!("cannot be published as it is: {}", self.what);
+        Some(Problem::error(path, what).remedy(remedy))
     }
 }
 
 /// What was decided, by the numbers of articles.
 pub(super) type Fallbacks = BTreeMap<Number, Fallback>;
 
-impl Desk {
-    /// What was decided of this version of an article.
-    pub(super) fn fallback(&self, number: Number) -> Option<&Fallback> {
-        let version = self.catalogue.version(number);
-        self.fallbacks
-            .get(&number)
-            .filter(|fallback| fallback.version == version)
-    }
+/// What was decided of this version of an article.
+pub(super) fn of<'a>(
+    fallbacks: &'a Fallbacks,
+    catalogue: &Catalogue,
+    number: Number,
+) -> Option<&'a Fallback> {
+    let fallback = fallbacks.get(&number)?;
+    (fallback.version == catalogue.version(number)).then_some(fallback)
+}
 
-    /// Takes the next step with each of these entries; everything is to be made anew. Whether there was one to take.
-    pub(super) fn fall_back(&mut self, culprits: BTreeMap<Number, String>) -> bool {
+impl Desk {
+    /// Takes the next step with each of these entries. `made` are the routes of the documents of this turn: those with
+    /// these entries are made again, and no other is what is published either. Whether there was a step to take.
+    pub(super) fn fall_back(
+        &mut self,
+        culprits: BTreeMap<Number, Culprit>,
+        made: &BTreeSet<String>,
+    ) -> bool {
         let mut has_stepped = false;
-        for (number, what) in culprits {
-            let before = self.fallback(number);
-            let next = STEPS
-                .into_iter()
-                .find(|step| before.is_none_or(|before| *step > before.step));
-            let Some(step) = next else { continue };
-            let what = before.map_or(what, |before| before.what.clone());
-            let version = self.catalogue.version(number);
+        for (number, culprit) in culprits {
+            let before = of(&self.fallbacks, &self.catalogue, number);
+            let Some(step) = Step::after(before.map(|before| before.step), culprit.is_of_all)
+            else {
+                continue;
+            };
+            let fallback = Fallback {
+                step,
+                version: self.catalogue.version(number),
+                what: before.map_or(culprit.what, |before| before.what.clone()),
+            };
             has_stepped = true;
-            self.fallbacks.insert(
-                number,
-                Fallback {
-                    step,
-                    version,
-                    what,
-                },
-            );
+            self.fallbacks.insert(number, fallback);
+            self.looks.1.remove(&number);
         }
         if has_stepped {
-            self.distrust_all();
-            self.fragments.clear();
-            self.shown.clear();
-            self.looks = Default::default();
+            self.distrust_made(made);
         }
         has_stepped
     }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::Catalogue;
 use super::desk::{Desk, Shown};
-use super::fallback::{Fallback, Step};
+use super::fallback::{self, Fallback, Step};
 use super::rendering::{Rendering, Studio};
 use crate::article::markdown::silenced;
 use crate::catalogue::{Entry, Number, Reading};
@@ -29,12 +29,14 @@ pub(super) fn looks(
         catalogue,
         shown: known,
         looks: before,
+        fallbacks,
         ..
     } = desk;
     let anew = |number: &Number| {
         let row = catalogue.row(*number)?;
         let before = known.get(&*row.path)?;
-        let is_same = before.version == catalogue.version(*number);
+        let step = fallback::of(fallbacks, catalogue, *number).map(|fallback| fallback.step);
+        let is_same = before.version == catalogue.version(*number) && before.step == step;
         let mut asked = before.asked.iter();
         let holds =
             is_same && asked.all(|(asked, answer)| asked.answer(catalogue, site) == *answer);
@@ -63,6 +65,7 @@ pub(super) fn looks(
 fn look(shown: &Shown) -> u64 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&shown.version.to_le_bytes());
+    hasher.update(&[shown.step.map_or(0, |step| step as u8 + 1)]);
     for (_, answer) in &shown.asked {
         hasher.update(&answer.to_le_bytes());
     }
@@ -89,7 +92,7 @@ pub(super) fn fragments(
     rendering: &mut Rendering,
 ) -> Fragments {
     let (catalogue, known) = (&desk.catalogue, &*desk);
-    let fallbacks = |number| known.fallback(number);
+    let fallback_of = |number| fallback::of(&known.fallbacks, catalogue, number);
     let mut fragments = Fragments::new();
     let mut missing = Vec::new();
     for number in stale {
@@ -112,7 +115,7 @@ pub(super) fn fragments(
                 catalogue,
                 site,
                 &intake,
-                fallbacks(*number),
+                fallback_of(*number),
             );
             studio.progress.step();
             (*number, rendered)
@@ -169,13 +172,15 @@ fn one(
     let row = catalogue.row(number);
     let path = row.map_or("", |row| &row.path);
     let step = fallback.map(|fallback| fallback.step);
+    let is_unchanged = fallback.is_none();
     let whole = match step {
         Some(Step::Out) => None,
         Some(Step::Previous) => super::read::previous(studio, catalogue, number),
         _ => super::read::whole(studio.config, catalogue, studio.state, number),
     };
-    if let (None, Some(fallback)) = (&whole, fallback) {
-        return Rendered::Not(fallback.problem(path));
+    if let (None, Some(Step::Out | Step::Previous), Some(fallback)) = (&whole, step, fallback) {
+        let problem = fallback.problem_without(path);
+        return Rendered::Not(problem.unwrap_or_else(|| unread(path)));
     }
     // a disk that fails for a moment takes nothing away: what subscribers have stays
     let is_unread = whole.is_none();
@@ -185,8 +190,7 @@ fn one(
         Some(Entry::new(&public, article))
     });
     let Some(entry) = entry else {
-        let problem = Problem::warning(path, "is there no longer, or is being written");
-        return Rendered::Not(problem.remedy("the next run reads it"));
+        return Rendered::Not(unread(path));
     };
     let wanted = fragment::media_files(&entry.article, catalogue, site);
     let media = wanted.into_iter().map(|path| {
@@ -198,11 +202,11 @@ fn one(
     match silenced(|| fragment::render(&entry, catalogue, site, &media)) {
         Ok(mut fragment) => {
             if step == Some(Step::Plain) {
-                super::fallback::strip(&mut fragment);
+                fallback::strip(&mut fragment);
             }
             fragment
                 .problems
-                .extend(fallback.map(|fallback| fallback.problem(path)));
+                .extend(fallback.and_then(|fallback| fallback.problem(path)));
             if is_unread {
                 let problem = Problem::error(path, "could not be read again when it was rendered");
                 let remedy = "subscribers keep its last good version; the next run reads it";
@@ -225,6 +229,7 @@ fn one(
                     catalogue.version(number)
                 },
                 asked: asked.collect(),
+                step,
                 assets: fragment.assets.clone(),
                 notes,
                 page: None,
@@ -232,11 +237,16 @@ fn one(
             };
             let is_file = row.is_some_and(|row| row.reading == Reading::Whole);
             // what is kept is what subscribers have
-            if is_file && !studio.is_dry && fallback.is_none() && !is_unread {
+            if is_file && !studio.is_dry && is_unchanged && !is_unread {
                 intake.put(path, entry.article.body.file.as_bytes());
             }
             Rendered::Whole(Box::new((fragment, shown)))
         }
         Err(cause) => Rendered::Not(super::read::fault(path, &cause)),
     }
+}
+
+fn unread(path: &str) -> Problem {
+    Problem::warning(path, "is there no longer, or is being written")
+        .remedy("the next run reads it")
 }

@@ -1,6 +1,6 @@
 //! The gate at work: a document that fails keeps its previous good version.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rayon::prelude::*;
 
@@ -21,21 +21,73 @@ pub(super) struct Gated {
     pub(super) problems: Vec<Problem>,
     /// The routes of which something was said.
     pub(super) told: BTreeSet<String>,
-    /// The ids of entries for which a document was refused, with what is wrong.
-    refused: Vec<(String, String)>,
+    /// The entries for which a document was refused.
+    refused: Vec<Refusal>,
+    /// The routes of documents that were made in this turn, and are not what is published.
+    pub(super) made: BTreeSet<String>,
+}
+
+/// What is wrong with an entry, in one document.
+struct Refusal {
+    /// As the document has it.
+    id: String,
+    what: String,
+    /// Whether something is wrong with all of its entries: then it may be its own fault. `None` if it has but one.
+    is_of_all: Option<bool>,
+}
+
+/// What is wrong with an article's entry.
+pub(super) struct Culprit {
+    pub(super) what: String,
+    /// Whether each document that refused it refused all of its entries, and some have several.
+    pub(super) is_of_all: bool,
 }
 
 impl Gated {
     /// The articles for which documents were refused, with what is wrong.
-    pub(super) fn culprits(&self, books: &Books, desk: &Desk) -> BTreeMap<Number, String> {
-        let mut culprits = BTreeMap::new();
-        for (id, what) in &self.refused {
-            let path = path_of(id, &books.ledger);
-            if let Some(number) = path.and_then(|path| desk.catalogue.number(&path)) {
-                culprits.entry(number).or_insert_with(|| what.clone());
-            }
+    pub(super) fn culprits(&self, books: &Books, desk: &Desk) -> BTreeMap<Number, Culprit> {
+        if self.refused.is_empty() {
+            return BTreeMap::new();
         }
+        let mut found: BTreeMap<Number, Vec<&Refusal>> = BTreeMap::new();
+        let names = Names::of(&books.ledger);
+        for refusal in &self.refused {
+            let path = names.path_of(&refusal.id, &books.ledger);
+            let Some(number) = path.and_then(|path| desk.catalogue.number(&path)) else {
+                continue;
+            };
+            found.entry(number).or_default().push(refusal);
+        }
+        let culprit = |refusals: Vec<&Refusal>| {
+            let what = refusals.first()?.what.clone();
+            let mut told = refusals.iter().filter_map(|refusal| refusal.is_of_all);
+            let is_of_all = told.clone().next().is_some() && told.all(|is_of_all| is_of_all);
+            Some(Culprit { what, is_of_all })
+        };
+        let culprits = found.into_iter();
         culprits
+            .filter_map(|(number, refusals)| Some((number, culprit(refusals)?)))
+            .collect()
+    }
+}
+
+/// The ids of articles that have a form of their own in Atom, by that form.
+struct Names(HashMap<String, String>);
+
+impl Names {
+    fn of(ledger: &Ledger) -> Self {
+        let ids = ledger.records().map(|record| record.id);
+        let pairs = ids.filter_map(|id| {
+            let form = id::in_atom(&id).into_owned();
+            (form != id).then_some((form, id))
+        });
+        Self(pairs.collect())
+    }
+
+    /// The path of the article with this id, as it is in any format.
+    fn path_of(&self, id: &str, ledger: &Ledger) -> Option<String> {
+        let record = ledger.get(id).or_else(|| ledger.get(self.0.get(id)?));
+        record?.path
     }
 }
 
@@ -66,21 +118,27 @@ pub(super) fn pass(config: &Config, mut edition: Edition, books: &Books) -> Gate
     let mut problems = Vec::new();
     let mut culprits = Vec::new();
     let told = findings.iter().map(|(route, _)| route.clone()).collect();
+    let made = edition.documents.values();
+    let made = made.filter(|document| matches!(document.body, Body::Memory(_)));
+    let made = made.map(|document| document.route.clone()).collect();
+    let is_refused = |(_, findings): &(String, Vec<Finding>)| findings.iter().any(|f| f.refuses);
+    let names = findings
+        .iter()
+        .any(is_refused)
+        .then(|| Names::of(&books.ledger));
     for (route, findings) in findings {
         let refused = findings.iter().any(|finding| finding.refuses);
         for finding in findings.iter().filter(|finding| finding.refuses == refused) {
-            problems.push(problem(config, &route, finding, &books.ledger));
-        }
-        let entries = findings.iter().filter(|finding| finding.refuses);
-        let entries = entries.filter_map(|finding| {
-            let what = format!("{} ({})", finding.what, finding.rule);
-            Some((finding.entry.clone()?, what))
-        });
-        let entries: BTreeMap<String, String> = entries.collect();
-        if !are_all(&entries, edition.documents.get(&route)) {
-            culprits.extend(entries);
+            problems.push(problem(
+                config,
+                &route,
+                finding,
+                &books.ledger,
+                names.as_ref(),
+            ));
         }
         if refused {
+            culprits.extend(refusals(&findings, edition.documents.get(&route)));
             let previous = edition
                 .documents
                 .remove(&route)
@@ -95,24 +153,30 @@ pub(super) fn pass(config: &Config, mut edition: Edition, books: &Books) -> Gate
         problems,
         told,
         refused: culprits,
+        made,
     }
 }
 
-/// Whether something is wrong with every entry of a document that has several: then it is the document's own fault.
-fn are_all(culprits: &BTreeMap<String, String>, document: Option<&Document>) -> bool {
-    let Some((kind, Body::Memory(bytes))) =
-        document.map(|document| (document.kind, &document.body))
-    else {
-        return false;
+/// The entries for which a document is refused.
+fn refusals(findings: &[Finding], document: Option<&Document>) -> Vec<Refusal> {
+    let refusing = findings.iter().filter(|finding| finding.refuses);
+    let entries: BTreeMap<&String, &Finding> = refusing
+        .filter_map(|finding| Some((finding.entry.as_ref()?, finding)))
+        .collect();
+    let count = document.and_then(|document| match &document.body {
+        Body::Memory(bytes) => Some(check::read::read(document.kind, bytes)?.entries.len()),
+        Body::File(_) | Body::Kept => None,
+    });
+    let is_of_all = match count {
+        Some(1) => None,
+        count => Some(count.is_some_and(|count| entries.len() >= count)),
     };
-    let count = check::read::read(kind, bytes).map_or(0, |feed| feed.entries.len());
-    count > 1 && culprits.len() >= count
-}
-
-/// The path of the article with this id, as it is in any format.
-fn path_of(id: &str, ledger: &Ledger) -> Option<String> {
-    let record = ledger.get(id).or_else(|| ledger.get(&id::named(id)?));
-    record?.path
+    let refusals = entries.into_iter().map(|(id, finding)| Refusal {
+        id: id.clone(),
+        what: format!("{} ({})", finding.what, finding.rule),
+        is_of_all,
+    });
+    refusals.collect()
 }
 
 /// The version that subscribers have, if it is still what the manifest says.
@@ -126,8 +190,17 @@ fn previous(refused: &Document, books: &Books) -> Option<Document> {
     })
 }
 
-fn problem(config: &Config, route: &str, finding: &Finding, ledger: &Ledger) -> Problem {
-    let path = finding.entry.as_deref().and_then(|id| path_of(id, ledger));
+fn problem(
+    config: &Config,
+    route: &str,
+    finding: &Finding,
+    ledger: &Ledger,
+    names: Option<&Names>,
+) -> Problem {
+    let path = finding.entry.as_deref().and_then(|id| match names {
+        Some(names) => names.path_of(id, ledger),
+        None => ledger.get(id)?.path,
+    });
     let path = path.map(|path| config.articles.join(path).display().to_string());
     let document = config.feeds.join(route).display().to_string();
     let what = format!("{} ({})", finding.what, finding.rule);

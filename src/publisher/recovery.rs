@@ -2,16 +2,17 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::path::Path;
 
 use super::books::Books;
 use super::read::still_published;
 use super::rendering::Studio;
-use super::{Catalogue, Config, Ledger, Manifest, Problem};
+use super::{Catalogue, Config, Disk, Ledger, Manifest, Problem};
 use crate::article::{Article, Body, Date, Markup, Person, Title, TitleFrom, Visibility, id};
 use crate::catalogue::Number;
 use crate::check::read::{Published, PublishedEntry, read};
 use crate::edition::{Kind, LedgerMark};
-use crate::ledger::{Candidate, Fault, Record, Remembered};
+use crate::ledger::{Candidate, Fault, Record, Remembered, Unsound};
 
 impl Books {
     /// Says what is wrong with the ledger, and finds out whether it must be rebuilt from what was published.
@@ -107,22 +108,37 @@ impl Books {
     }
 
     fn rebuild(&mut self, config: &Config, articles: &[Article], published: &[(Issue, Published)]) {
+        let entries = published.iter().flat_map(|(_, feed)| &feed.entries);
+        let entries: Vec<Remembered> = entries.filter_map(remembered).collect();
+        let (mut records, mut feeds) = (Vec::new(), Vec::new());
+        for fault in &self.faults {
+            match fault {
+                Fault::Damaged {
+                    says: Some(Unsound::Article(record)),
+                    ..
+                } => records.push(&**record),
+                Fault::Damaged {
+                    says: Some(Unsound::Feed(feed)),
+                    ..
+                } => feeds.push(feed),
+                _ => {}
+            }
+        }
+        self.ledger
+            .salvage(&records, &entries, articles, &config.site);
         for (issue, feed) in published {
             if let (Kind::Atom, Some(id), Some(updated)) = (issue.kind, &feed.id, feed.updated) {
                 self.ledger.rebuild_feed(&issue.feed, id, updated);
             }
-            let entries: Vec<Remembered> = feed.entries.iter().filter_map(remembered).collect();
-            self.ledger.rebuild(&entries, articles, &config.site);
         }
-        let entries = published.iter().flat_map(|(_, feed)| &feed.entries);
-        let entries: Vec<Remembered> = entries.filter_map(remembered).collect();
-        for fault in &self.faults {
-            if let Fault::Damaged {
-                says: Some(says), ..
-            } = fault
-            {
-                self.ledger.salvage(says, &entries, articles);
-            }
+        self.ledger.rebuild(&entries, articles, &config.site);
+        self.ledger.salvage_rest(&records, &entries);
+        for feed in feeds {
+            let mut of_feed = published
+                .iter()
+                .filter(|(issue, _)| issue.feed == feed.feed);
+            let title = of_feed.find_map(|(_, feed)| feed.title.as_deref());
+            self.ledger.salvage_feed(feed, title);
         }
         self.rewrite = true;
     }
@@ -221,6 +237,22 @@ fn name_as_others_do(found: &mut [(Issue, Published)], ledger: &Ledger) {
             entry.id.clone_from(name);
         }
     }
+}
+
+/// What the main feed is called, as it was published last.
+pub(super) fn published_title(feeds: &Path, state: &Path) -> Option<String> {
+    let manifest = Disk::new(feeds, state, &[])
+        .manifest(&mut Vec::new())
+        .ok()??;
+    let documents = manifest.documents.iter();
+    let mut of_main = documents.filter(|(route, document)| {
+        !route.contains('/') && matches!(document.kind, Kind::Rss | Kind::Atom | Kind::Json)
+    });
+    of_main.find_map(|(route, document)| {
+        let bytes = std::fs::read(feeds.join(route)).ok()?;
+        let is_ours = crate::edition::hash(&bytes) == document.hash;
+        is_ours.then(|| read(document.kind, &bytes)?.title)?
+    })
 }
 
 /// What a published feed says of an article.
