@@ -14,11 +14,13 @@ use crate::article::Stamp;
 use crate::catalogue::{Catalogue, Class};
 use crate::problem::Problem;
 
+mod coming;
 mod media;
 mod name;
 mod ours;
 mod walk;
 
+pub use coming::{Coming, is_asset, target_of};
 pub use media::media;
 pub use ours::Ours;
 pub use walk::{glance, look, scan};
@@ -77,6 +79,8 @@ struct Known {
     /// As they were when they were finished: what was written since is another text.
     done: HashMap<PathBuf, Stamp>,
     open: HashSet<PathBuf>,
+    /// What will get these names when it is whole.
+    temporary: HashMap<PathBuf, PathBuf>,
     watches: bool,
 }
 
@@ -91,11 +95,40 @@ impl Finished {
         }
     }
 
-    /// Somebody writes this file, and has not closed it.
-    pub fn open(&self, place: &Path) {
+    /// Somebody writes this file, and has not closed it. Whether that is new.
+    #[must_use]
+    pub fn open(&self, place: &Path) -> bool {
         let mut known = self.lock();
         known.done.remove(place);
-        known.open.insert(place.to_owned());
+        known.open.insert(place.to_owned())
+    }
+
+    /// Somebody writes, at `temporary`, what will lie at `place` when it is whole.
+    pub fn expect(&self, place: PathBuf, temporary: &Path) {
+        self.lock().temporary.insert(place, temporary.to_owned());
+    }
+
+    /// Where files will lie that are not whole yet, and what grows for now.
+    fn growing(&self) -> Vec<(PathBuf, PathBuf)> {
+        let mut known = self.lock();
+        known.temporary.retain(|_, temporary| temporary.exists());
+        let open = known
+            .open
+            .iter()
+            .map(|place| (place.clone(), place.clone()));
+        let temporary = known.temporary.iter();
+        let temporary = temporary.map(|(place, temporary)| (place.clone(), temporary.clone()));
+        open.chain(temporary).collect()
+    }
+
+    /// Whether the writer of this file is done with it.
+    fn is_done(&self, found: &Found) -> bool {
+        self.lock().done.get(&found.place) == Some(&found.stamp)
+    }
+
+    /// Whether somebody writes this file.
+    fn is_open(&self, place: &Path) -> bool {
+        self.lock().open.contains(place)
     }
 
     /// This file is gone.
@@ -108,6 +141,12 @@ impl Finished {
     /// Forgets what was finished: after a while nobody asks for it any more.
     pub fn clear(&self) {
         self.lock().done.clear();
+    }
+
+    /// Whether somebody hears what happens in the folder.
+    #[must_use]
+    pub fn is_watching(&self) -> bool {
+        self.lock().watches
     }
 
     /// Returns one for a program that keeps running: it waits a moment before it believes that a file is gone.
@@ -123,7 +162,7 @@ impl Finished {
     /// version may be on the way.
     #[must_use]
     pub fn misses(&self, scan: &Scan, known: &Catalogue) -> bool {
-        if !self.lock().watches {
+        if !self.is_watching() {
             return false;
         }
         let gone = scan.gone.iter().filter(|path| !scan.broken.contains(*path));
@@ -136,10 +175,9 @@ impl Finished {
 
     /// How long this file must have been left alone to be read.
     fn patience(&self, found: &Found) -> Duration {
-        let known = self.lock();
-        if known.done.get(&found.place) == Some(&found.stamp) {
+        if self.is_done(found) {
             Duration::ZERO
-        } else if known.open.contains(&found.place) {
+        } else if self.is_open(&found.place) {
             OPEN
         } else {
             QUIET
@@ -167,6 +205,8 @@ pub struct Scan {
     pub files: usize,
     /// Where files lie whose paths do not tell.
     pub places: BTreeMap<String, PathBuf>,
+    /// What copying programs write for now, with its modification time, by the paths of the files that it will be.
+    pub temporary: BTreeMap<String, (PathBuf, (i64, i64))>,
     /// What is wrong.
     pub problems: Vec<Problem>,
 }

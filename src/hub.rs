@@ -12,6 +12,7 @@ use anyhow::Result;
 use http::{StatusCode, header};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use url::Url;
 
 use crate::announce::News;
 use crate::client::hurried;
@@ -41,6 +42,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const POLITE: Duration = Duration::from_millis(100);
 /// How often what is over is forgotten.
 const TIDY: Duration = Duration::from_mins(1);
+/// When the public address has been another one for so long, subscriptions to the old one end.
+const MOVED: Duration = Duration::from_hours(1);
 /// How often is looked whether another hub at this database has gone, and whether one that refuses does so still.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Held by the hub while it runs.
@@ -277,6 +280,38 @@ impl Desk {
         matches!(target, Some(Target::Gone))
     }
 
+    /// Returns whether a topic is no feed of ours any more because the public address changed. A wrong address is corrected
+    /// soon: the topic rests until the new address is public and an hour old.
+    fn has_moved(&self, topic: &str, address: Option<&(Seconds, Option<String>)>) -> bool {
+        let Some((since, former)) = address else {
+            return false;
+        };
+        if self.now() - since < seconds(hurried(MOVED)) {
+            return false;
+        }
+        let is_former = former
+            .as_ref()
+            .is_some_and(|former| topic.starts_with(former));
+        match self.route(topic) {
+            None => true,
+            Some(route) if is_former => self
+                .window
+                .load_full()
+                .is_some_and(|offer| offer.served.find(&route).is_none()),
+            Some(_) => false,
+        }
+    }
+
+    /// Notes the public address of the feeds. Returns since when it is that, and what it was before.
+    async fn address(&self) -> Option<(Seconds, Option<String>)> {
+        let base = self.news.borrow().base.clone();
+        let is_public = Url::parse(&base).is_ok_and(|base| crate::site::is_public(&base));
+        if !is_public || self.window.load().is_none() {
+            return None;
+        }
+        self.told(self.books.serve_at(base, self.now()).await)
+    }
+
     /// Takes a request in; the host that is to be asked.
     async fn file(&self, form: &[u8]) -> Result<String, Refusal> {
         let request = Request::parse(form)?;
@@ -332,8 +367,9 @@ impl Desk {
                 self.count(|tally| tally.subscriptions = count);
             }
             if self.follow() {
+                let address = self.address().await;
                 for topic in self.told(self.books.topics().await).unwrap_or_default() {
-                    if self.is_gone(&topic) {
+                    if self.is_gone(&topic) || self.has_moved(&topic, address.as_ref()) {
                         self.disband(&topic).await;
                     }
                 }

@@ -345,7 +345,12 @@ impl<'a> Publisher<'a> {
         let spoke_once = !books.problems.is_empty() || is_news && !seen.problems.is_empty();
         let mut turn = announce::turn(config, &mut seen, &desk.catalogue);
         turn.articles = announce::counts(&desk.catalogue);
-        turn.next = seen.next.into_iter().chain(rendering.next).min();
+        turn.next = seen
+            .next
+            .into_iter()
+            .chain(rendering.next)
+            .chain(desk.aside.until)
+            .min();
         let of_articles = desk
             .aside
             .problems

@@ -50,8 +50,10 @@ const ECHOES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis
 struct Bustle {
     /// When the first and the last event came that no turn has answered yet.
     pending: Option<(Instant, Instant)>,
-    /// Files that are being written.
+    /// Texts that are being written.
     open: HashSet<PathBuf>,
+    /// Other files that are being written: nobody waits for them but who shows them.
+    copying: HashSet<PathBuf>,
     /// What is gone; perhaps it is only half of a deployment.
     gone: HashSet<PathBuf>,
     /// When a folder that came is to be looked at again.
@@ -175,6 +177,7 @@ impl Watch {
             new.echoes.push(clock());
         }
         new.open.extend(old.open);
+        new.copying.extend(old.copying);
         new.gone.extend(old.gone);
         new.echoes.extend(old.echoes);
         new.heard.extend(old.heard);
@@ -222,9 +225,14 @@ impl Watch {
         let Some((first, last)) = bustle.pending else {
             return echo.map_or(When::Never, When::At);
         };
-        let pause = if bustle.open.is_empty() { QUIET } else { OPEN };
+        let mut heard = bustle.heard.iter();
+        let is_copy = !bustle.copying.is_empty()
+            && !bustle.is_vague
+            && heard.all(|place| bustle.copying.contains(place));
+        let is_open = !bustle.open.is_empty() || is_copy;
+        let pause = if is_open { OPEN } else { QUIET };
         let quiet = (last + pause).min(first + PATIENCE);
-        if (bustle.open.is_empty() && bustle.gone.is_empty()) || quiet <= now {
+        if (!is_open && bustle.gone.is_empty()) || quiet <= now {
             return When::Now;
         }
         When::At(echo.map_or(quiet, |echo| echo.min(quiet)))
@@ -249,6 +257,7 @@ impl Watch {
         bustle.gone.clear();
         // what nobody closed was left alone for long enough to be read
         bustle.open.clear();
+        bustle.copying.clear();
         (!is_vague).then_some(heard)
     }
 
@@ -434,8 +443,11 @@ impl Listener {
                         (false, false) => End::Lost,
                         (_, true) => End::Here,
                     };
-                    self.take_in(event.kind, end, path);
-                    wake = Some(Wake::Folder);
+                    if self.take_in(event.kind, end, path) {
+                        wake = Some(Wake::Folder);
+                    }
+                } else if let Some(place) = folder::target_of(path) {
+                    self.finished.expect(place, path);
                 }
             } else if self.is_ourselves(path) {
                 // moved away and back again it would be the same, and be watched no more
@@ -497,10 +509,22 @@ impl Listener {
         self.stirred.store(true, Ordering::Relaxed);
     }
 
-    fn take_in(&self, kind: EventKind, end: End, path: &Path) {
+    /// Notes what happened to a file or folder. Whether anybody is to look at it.
+    fn take_in(&self, kind: EventKind, end: End, path: &Path) -> bool {
+        let is_asset = || path.file_name().is_some_and(folder::is_asset);
+        let is_written = matches!(
+            kind,
+            EventKind::Create(CreateKind::File) | EventKind::Modify(ModifyKind::Data(_))
+        );
+        let is_copied = is_written && is_asset();
+        // more of the same file is no news: who waits for it looks at it
+        if is_copied && !self.finished.open(path) {
+            return false;
+        }
         let whole = |bustle: &mut Bustle| {
             self.finished.put(path);
             bustle.open.remove(path);
+            bustle.copying.remove(path);
             bustle.gone.remove(path);
             if path.is_dir() {
                 bustle.is_vague = true;
@@ -511,6 +535,7 @@ impl Listener {
         let gone = |bustle: &mut Bustle| {
             self.finished.take(path);
             bustle.open.remove(path);
+            bustle.copying.remove(path);
             bustle.gone.insert(path.to_owned());
         };
         let act = |bustle: &mut Bustle| match kind {
@@ -534,12 +559,16 @@ impl Listener {
                 bustle.gone.remove(path);
                 bustle.echoes.extend(ECHOES.map(|echo| clock() + echo));
             }
+            _ if is_copied => {
+                bustle.gone.remove(path);
+                bustle.copying.insert(path.to_owned());
+            }
             EventKind::Create(_) => {
                 bustle.gone.remove(path);
                 bustle.open.insert(path.to_owned());
             }
             EventKind::Modify(ModifyKind::Data(_)) => {
-                self.finished.open(path);
+                let _ = self.finished.open(path);
                 bustle.open.insert(path.to_owned());
             }
             _ => {}
@@ -548,6 +577,7 @@ impl Listener {
             bustle.heard.insert(path.to_owned());
             act(bustle);
         });
+        true
     }
 }
 

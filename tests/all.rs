@@ -38,6 +38,7 @@ mod hub;
 mod identity;
 mod keys;
 mod ledger;
+mod media;
 mod odd_values;
 mod pairwise;
 mod proxies;

@@ -1,7 +1,9 @@
-//! One system call of a build fails, each in turn: no id and no date changes, no article vanishes, and what is said of the
+//! One system call of a build, or of a server, fails, each in turn: no id and no date changes, no article vanishes, and what is said of the
 //! feeds is true. `strace` makes the calls fail.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
@@ -9,6 +11,7 @@ use tidings::check::read::read;
 use tidings::edition::Kind;
 
 use crate::common::extent::rounds;
+use crate::common::server::{LONG, Server, field, until};
 use crate::common::tool::{is_installed, skip};
 use crate::common::{Site, copy};
 
@@ -36,24 +39,25 @@ fn bytes(site: &Site) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// The entries of a document, and what it is called.
+fn entries_of(kind: Kind, bytes: &[u8], document: &str) -> Entries {
+    let feed = read(kind, bytes).unwrap_or_else(|| panic!("{document} is torn"));
+    let own = (String::new(), (feed.title.clone().unwrap(), String::new()));
+    let entries = feed.entries.into_iter().map(|entry| {
+        let dates = (
+            format!("{:?}", entry.published),
+            format!("{:?}", entry.updated),
+        );
+        (entry.id, dates)
+    });
+    entries.chain([own]).collect()
+}
+
 fn entries(site: &Site) -> Vec<Entries> {
-    let read = DOCUMENTS
-        .iter()
-        .zip(bytes(site))
-        .map(|((kind, file), bytes)| {
-            let feed = read(*kind, &bytes).unwrap_or_else(|| panic!("{file} is torn"));
-            let dates = |entry: &tidings::check::read::PublishedEntry| {
-                (
-                    format!("{:?}", entry.published),
-                    format!("{:?}", entry.updated),
-                )
-            };
-            let own = (String::new(), (feed.title.clone().unwrap(), String::new()));
-            let entries = feed.entries.iter();
-            let entries = entries.map(|entry| (entry.id.clone(), dates(entry)));
-            entries.chain([own]).collect()
-        });
-    read.collect()
+    let documents = DOCUMENTS.iter().zip(bytes(site));
+    documents
+        .map(|((kind, file), bytes)| entries_of(*kind, &bytes, file))
+        .collect()
 }
 
 /// A site that was built, and is about to be built again: an article is new, another was changed, a third is as it was.
@@ -132,15 +136,23 @@ fn strace(site: &Site, options: &[&str], log: &Path) -> (i32, String) {
     )
 }
 
-#[test]
-fn no_failing_call_of_a_build_harms_a_subscriber() {
+/// Whether calls can be made to fail here; the test that asks is skipped if not.
+fn can_trace() -> bool {
     let can_trace = is_installed("strace")
         && Command::new("strace")
             .args(["-o", "/dev/null", "true"])
             .status()
             .is_ok_and(|status| status.success());
     if !can_trace {
-        return skip("strace cannot make calls fail here");
+        skip("strace cannot make calls fail here");
+    }
+    can_trace
+}
+
+#[test]
+fn no_failing_call_of_a_build_harms_a_subscriber() {
+    if !can_trace() {
+        return;
     }
     let site = site();
     let (old, before) = (bytes(&site), entries(&site));
@@ -192,7 +204,9 @@ fn no_failing_call_of_a_build_harms_a_subscriber() {
                     "{case}"
                 );
                 assert!(
-                    said.contains('`') || said.contains("tidings.toml"),
+                    ["`", "tidings.toml:", "ledger.jsonl:"]
+                        .iter()
+                        .any(|name| said.contains(name)),
                     "names no file: {case}"
                 );
             }
@@ -204,6 +218,126 @@ fn no_failing_call_of_a_build_harms_a_subscriber() {
             let next = copy.build(&[]);
             assert_eq!(next.code, 0, "{case}\nthen {}", next.stderr);
             assert_eq!(entries(&copy), after, "{case}\nthen {}", next.stderr);
+        }
+    }
+}
+
+/// Starts a server of which some calls fail; it is the child itself, and the tracer is not.
+fn serve(site: &Site, options: &[&str], log: &Path) -> Server {
+    let mut command = Command::new("strace");
+    command.args(["-D", "-f", "-o"]).arg(log).args(options);
+    command
+        .arg(env!("CARGO_BIN_EXE_tidings"))
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .current_dir(site.home())
+        .env("RAYON_NUM_THREADS", "1");
+    Server::spawn(command)
+}
+
+/// The port at which a server listens, once it does.
+fn port(told: &str) -> Option<u16> {
+    let rest = told.split("open http://localhost:").nth(1)?;
+    rest.split('/').next()?.parse().ok()
+}
+
+/// What a server serves, if the answer is whole.
+fn served(port: u16) -> Option<Entries> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(LONG)).ok()?;
+    let request = b"GET /feed.json HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let is_whole = field(head, "content-length").parse() == Ok(body.len());
+    if !head.starts_with("HTTP/1.1 200") || !is_whole {
+        return None;
+    }
+    Some(entries_of(Kind::Json, body.as_bytes(), "what is served"))
+}
+
+/// What must be true of what a server shows: nothing that was public is gone or has another date, and what is new is new.
+fn assert_harmless(now: &Entries, before: &Entries, case: &str) {
+    for (id, (published, updated)) in before {
+        let found = now.get(id);
+        let found = found.unwrap_or_else(|| panic!("{id} vanished: {case}"));
+        assert_eq!(&found.0, published, "{id}: {case}");
+        // one article was changed, and has the date of this run
+        assert!(
+            &found.1 == updated || id.ends_with("/changed"),
+            "{id}: {found:?}, not {updated}: {case}"
+        );
+    }
+    let mut new = now.keys().filter(|id| !before.contains_key(*id));
+    assert!(new.all(|id| id.ends_with("/new")), "{now:?}: {case}");
+}
+
+#[test]
+fn no_failing_call_of_a_server_harms_a_subscriber() {
+    if !can_trace() {
+        return;
+    }
+    let mut site = site();
+    // the clock of a server is that of the machine
+    let settings = site.read("tidings.toml");
+    site.put(
+        "tidings.toml",
+        settings + "[serve]\nlog = \"off\"\nscan = \"1 second\"\n",
+    );
+    site.now += 3_600;
+    let before = entries(&site);
+    let log = site.path("calls");
+    for calls in CALLS {
+        let copy = copy_of(&site);
+        let server = serve(&copy, &["-e", &format!("trace={calls}")], &log);
+        until("all is served", || {
+            let now = port(&server.told()).and_then(served);
+            now.is_some_and(|now| now.len() > before[2].len())
+        });
+        drop(server);
+        // each thread counts its own calls
+        let mut threads: BTreeMap<String, usize> = BTreeMap::new();
+        for line in std::fs::read_to_string(&log).unwrap().lines() {
+            let thread = line.split(' ').next().unwrap_or_default();
+            *threads.entry(thread.to_owned()).or_default() += 1;
+        }
+        let count = threads.into_values().max().unwrap_or_default();
+        let step = (count / rounds(4, 60)).max(1);
+        for call in (1..=count).step_by(step) {
+            let copy = copy_of(&site);
+            let inject = format!("inject={calls}:error=EIO:when={call}");
+            let mut server = serve(&copy, &["-e", &inject], &log);
+            let case = format!("{calls} {call}");
+            // it ends, or goes on and serves everything
+            until(&case, || {
+                if server.child.try_wait().unwrap().is_some() {
+                    return true;
+                }
+                let now = port(&server.told()).and_then(served);
+                now.is_some_and(|now| {
+                    assert_harmless(&now, &before[2], &case);
+                    now.len() > before[2].len()
+                })
+            });
+            let told = server.told();
+            drop(server);
+            let case = format!("{case}: {told}");
+            for (now, before) in entries(&copy).iter().zip(&before) {
+                assert_harmless(now, before, &case);
+            }
+            let ledger = copy.read("ledger.jsonl");
+            assert!(
+                before[2].keys().all(|id| ledger.contains(id.as_str())),
+                "{case}\n{ledger}"
+            );
+            let next = serve(&copy, &["-e", "trace=none"], &log);
+            until("the next one serves all", || {
+                let now = port(&next.told()).and_then(served);
+                now.is_some_and(|now| {
+                    assert_harmless(&now, &before[2], &case);
+                    now.len() > before[2].len()
+                })
+            });
         }
     }
 }

@@ -147,7 +147,7 @@ fn w102_who_subscribes_again_has_one_subscription_with_another_lease_and_secret(
     let first = [("hub.secret", "one"), ("hub.lease_seconds", "3600")];
     subscribe(&server, RSS, &callback.url("/x"), &first);
     posts(&callback, 1);
-    let second = [("hub.secret", "two"), ("hub.lease_seconds", "7200")];
+    let second = [("hub.secret", "two"), ("hub.lease_seconds", "4000")];
     subscribe(&server, RSS, &callback.url("/x"), &second);
     posts(&callback, 2);
     let leases = callback.gets().into_iter();
@@ -791,6 +791,89 @@ fn a_feed_that_goes_tells_its_subscribers() {
             .contains("no longer")
     );
     assert_eq!(subscriptions(&site), 1);
+}
+
+/// The topics whose subscribers were told that they ended.
+fn denied(listener: &Listener) -> BTreeSet<String> {
+    let gets = listener.gets().into_iter();
+    let denied = gets.filter(|asked| asked.parameter("hub.mode").as_deref() == Some("denied"));
+    denied
+        .filter_map(|asked| asked.parameter("hub.topic"))
+        .collect()
+}
+
+#[test]
+fn who_is_subscribed_at_an_old_address_is_told_when_the_new_one_is_an_hour_old() {
+    // an hour is four seconds
+    let (site, callback) = (site(900), Listener::willing());
+    let at = |base: &str| {
+        let settings = settings("[\"127.0.0.0/8\"]").replace("https://example.org/", base);
+        site.put("tidings.toml", settings);
+    };
+    let old = "https://example.org/rss.xml";
+    let server = Server::start(&site);
+    subscribe(&server, old, &callback.url("/x"), &[]);
+    posts(&callback, 1);
+    // an address that is not public is a mistake, or a test: subscriptions rest, however long
+    at("http://localhost:8080/");
+    let served = |base: &str| {
+        let ask = form(&[
+            ("hub.mode", "subscribe"),
+            ("hub.topic", &format!("{base}rss.xml")),
+            ("hub.callback", "http://192.168.0.1/"),
+        ]);
+        // the hub knows the feed, and refuses the callback
+        until("the new address is served", || post(&server, &ask).0 == 403);
+    };
+    served("http://localhost:8080/");
+    let other = Listener::willing();
+    subscribe(
+        &server,
+        "http://localhost:8080/rss.xml",
+        &other.url("/y"),
+        &[],
+    );
+    posts(&other, 1);
+    // a lease that ends tells that more than an hour has passed
+    let short = Listener::willing();
+    let lease = [("hub.lease_seconds", "4000")];
+    subscribe(
+        &server,
+        "http://localhost:8080/atom.xml",
+        &short.url("/z"),
+        &lease,
+    );
+    posts(&short, 1);
+    until("the lease is over", || subscriptions(&site) == 2);
+    assert!(denied(&callback).is_empty());
+    // nor does one that is corrected end anything
+    at("https://example.net/");
+    served("https://example.net/");
+    at("https://example.org/");
+    served("https://example.org/");
+    edit(&site, &server, "once more");
+    posts(&callback, 2);
+    assert!(denied(&callback).is_empty());
+    // one that stays does
+    for (base, topics) in [
+        ("https://example.net/notes/", vec![old]),
+        (
+            "https://example.net/",
+            vec!["https://example.net/notes/rss.xml"],
+        ),
+    ] {
+        at(base);
+        served(base);
+        let now = format!("{base}rss.xml");
+        let callback = if topics[0] == old { &callback } else { &other };
+        until("it is told", || {
+            topics.iter().all(|topic| denied(callback).contains(*topic))
+        });
+        assert!(!denied(callback).contains(&now));
+        subscribe(&server, &now, &other.url("/y"), &[]);
+        let count = other.posts().len();
+        posts(&other, count + 1);
+    }
 }
 
 #[test]

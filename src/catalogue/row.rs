@@ -27,6 +27,8 @@ pub enum Reading {
     Broken,
     /// It is no article.
     Other,
+    /// It can be read, and a file that it shows is being copied: an earlier version of it may stay.
+    Early,
 }
 
 /// What readers see of it.
@@ -150,6 +152,12 @@ impl Row {
         self.class == Class::Article && self.reading != Reading::Other
     }
 
+    /// Whether an earlier version of it is shown, if there is one.
+    #[must_use]
+    pub fn is_stood_in_for(&self) -> bool {
+        matches!(self.reading, Reading::Broken | Reading::Early)
+    }
+
     /// Whether feeds show it.
     #[must_use]
     pub fn in_feeds(&self) -> bool {
@@ -192,7 +200,7 @@ impl Row {
     #[must_use]
     pub fn is_restless(&self) -> bool {
         self.standing == Standing::Waiting
-            || self.class == Class::Article && self.reading == Reading::Broken
+            || self.class == Class::Article && self.is_stood_in_for()
             || self.timely && self.is_public()
     }
 

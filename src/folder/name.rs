@@ -28,8 +28,16 @@ const ARTICLES: [&str; 9] = [
 /// Extensions that hold articles of a kind that is not read.
 const UNREAD: [&str; 5] = ["rst", "adoc", "org", "mdx", "ipynb"];
 
-/// What editors and synchronisers leave behind.
-const LEFTOVERS: [&str; 4] = [".swp", ".bak", ".tmp", "~"];
+/// What editors, synchronisers and downloads leave behind.
+const LEFTOVERS: [&str; 7] = [
+    ".swp",
+    ".bak",
+    ".tmp",
+    "~",
+    ".part",
+    ".filepart",
+    ".crdownload",
+];
 
 pub(super) fn classify(name: &OsStr, path: &str) -> Class {
     let bytes = name.as_bytes();

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 use rustix::fs::{AtFlags, Stat, statat};
 
+use super::coming;
 use super::name::{self, classify};
 use super::{Found, LONGEST, Ours, Scan, Unreadable, readable};
 use crate::article::Stamp;
@@ -162,6 +163,7 @@ impl Part {
         scan.closed.extend(more.closed);
         scan.files += more.files;
         scan.places.extend(more.places);
+        scan.temporary.extend(more.temporary);
         scan.problems.extend(more.problems);
         self.links.extend(other.links);
         self.unread.extend(other.unread);
@@ -391,8 +393,16 @@ impl Walk<'_> {
                 _ => {}
             }
         }
-        let path = inside(path, name);
+        let folder_path = path;
+        let path = inside(folder_path, name);
         let Some(class) = part.class(name, &path) else {
+            if let Some(target) = coming::target(name)
+                && let Ok(meta) = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)
+            {
+                let target = inside(folder_path, OsStr::new(target));
+                let growing = (place.join(name), stamp(&meta).mtime);
+                part.scan.temporary.insert(target, growing);
+            }
             return;
         };
         let place = place.join(name);

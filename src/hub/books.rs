@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 use tokio::sync::oneshot;
 
 use super::request::Callback;
@@ -67,6 +67,12 @@ CREATE TABLE IF NOT EXISTS request (
   UNIQUE (topic, callback)
 );
 CREATE INDEX IF NOT EXISTS request_host ON request (host, due);
+-- one row: the public address of the feeds, since when it is that, and what it was before
+CREATE TABLE IF NOT EXISTS address (
+  base      TEXT NOT NULL,
+  since     INTEGER NOT NULL,
+  former    TEXT
+);
 ";
 
 /// The file that a database was damaged in, and what belongs to it.
@@ -131,6 +137,30 @@ impl Books {
         let gone = "the database is closed";
         self.0.send(job).map_err(|_| anyhow!(gone))?;
         receiver.await.context(gone)?
+    }
+
+    /// Notes the public address of the feeds. Returns since when it is that, and what it was before.
+    pub(super) async fn serve_at(
+        &self,
+        base: String,
+        now: Seconds,
+    ) -> Result<(Seconds, Option<String>)> {
+        self.ask(move |connection| {
+            let known = connection
+                .prepare_cached("SELECT base, since, former FROM address")?
+                .query_row([], |row| {
+                    Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
+                });
+            let former = match known.optional()? {
+                Some((known, since, former)) if known == base => return Ok((since, former)),
+                known => known.map(|(known, ..)| known),
+            };
+            connection.execute("DELETE FROM address", [])?;
+            let sql = "INSERT INTO address (base, since, former) VALUES (?1, ?2, ?3)";
+            connection.execute(sql, params![base, now, former])?;
+            Ok((now, former))
+        })
+        .await
     }
 
     /// All topics that somebody is subscribed to, or wants to be.

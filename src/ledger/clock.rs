@@ -83,7 +83,8 @@ impl Ledger {
     }
 
     /// Whether subscribers have this article: at its path, under its id, or under the name that it had before.
-    pub(super) fn shows(&self, candidate: &Candidate, site: &Site) -> bool {
+    #[must_use]
+    pub fn shows(&self, candidate: &Candidate, site: &Site) -> bool {
         let lives = |record: &Record| record.gone.is_none();
         let own = self.at(&candidate.path);
         let own = own.or_else(|| self.get(candidate.id.as_deref()?));

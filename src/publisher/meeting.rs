@@ -9,7 +9,7 @@ use super::books::Books;
 use super::desk::Desk;
 use super::read::{self, Applied, Look, Offer};
 use super::{Config, Observation, Order};
-use crate::catalogue::{Number, Reading, Touched};
+use crate::catalogue::{Number, Touched};
 use crate::ledger::Now;
 
 /// What came of it.
@@ -45,7 +45,7 @@ pub(super) fn observe(
     let (mut candidates, mut lost, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     let is_whole = |number: &Number| {
         let row = desk.catalogue.row(*number);
-        row.is_none_or(|row| row.reading != Reading::Broken)
+        row.is_none_or(|row| !row.is_stood_in_for())
     };
     let (whole, broken): (Vec<Number>, Vec<Number>) = touched.iter().partition(|n| is_whole(n));
     let catalogue = &desk.catalogue;
@@ -61,7 +61,7 @@ pub(super) fn observe(
                 &mut desk.catalogue,
                 number,
                 config,
-                &books.state,
+                books,
                 order,
                 &mut problems,
             );

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
 use super::aside;
+use super::books::Books;
 use super::desk::Desk;
 use super::rendering::Studio;
 use super::{Halt, Order, Progress};
@@ -15,7 +17,7 @@ use crate::article::{self, Article, Outcome, Section, Source, Stamp, Visibility,
 use crate::catalogue::{Catalogue, Class, Number, Reading, Row};
 use crate::config::Config;
 use crate::edition::Kind;
-use crate::folder::{self, Found, Ours, Scan};
+use crate::folder::{self, Coming, Found, Ours, Scan};
 use crate::ledger::Candidate;
 use crate::problem::Problem;
 use crate::state::State;
@@ -32,6 +34,8 @@ pub(super) struct Aside {
     pub(super) broken: BTreeSet<String>,
     /// What is wrong.
     pub(super) problems: Vec<Problem>,
+    /// When something that is being copied counts as whole, if nothing more happens.
+    pub(super) until: Option<DateTime<Utc>>,
 }
 
 /// What a look at the folder found.
@@ -42,6 +46,8 @@ pub(super) struct Look {
     sections: BTreeMap<String, Section>,
     /// Whether the whole folder was walked.
     walked: bool,
+    /// When something that is being copied counts as whole, if nothing more happens.
+    until: Option<DateTime<Utc>>,
 }
 
 impl Look {
@@ -51,7 +57,7 @@ impl Look {
         let mut gone = scan.gone.iter().filter(|path| !scan.broken.contains(*path));
         let is_same =
             !self.walked || (&scan.broken, &scan.closed) == (&aside.broken, &aside.closed);
-        scan.changed.is_empty() && gone.next().is_none() && is_same
+        scan.changed.is_empty() && gone.next().is_none() && is_same && self.until.is_none()
     }
 
     /// Whether all files were looked at.
@@ -73,6 +79,7 @@ impl Look {
             }
         }
         catalogue.sections.append(&mut self.sections);
+        aside.until = self.until;
         // what lies beside an index belongs to it: that another one is there now, or none, changes what they are
         let is_new =
             |row: &&Row| aside::is_index(&row.path) && catalogue.number(&row.path).is_none();
@@ -96,6 +103,7 @@ impl Look {
                 closed: self.scan.closed,
                 broken: self.scan.broken,
                 problems: self.scan.problems,
+                until: self.until,
             };
         } else {
             let before = catalogue.len();
@@ -171,13 +179,16 @@ pub(super) fn look(
     let ours = ours(config);
     let mut waited = Duration::ZERO;
     let mut missing_since = None;
-    let mut heard = order.heard.as_ref().filter(|_| desk.has_walked);
+    let mut heard = order.heard.as_ref();
+    // what is being copied may be whole without a word
+    heard = heard.filter(|_| desk.has_walked && aside.until.is_none());
+    let mut media_waited = Duration::ZERO;
     loop {
         let few = heard.and_then(|heard| {
             let is_whole = aside.closed.is_empty() && aside.broken.is_empty();
             is_whole.then(|| folder::look(root, &ours, catalogue, heard))?
         });
-        let (scan, walked) = match few {
+        let (mut scan, walked) = match few {
             Some(scan) if folder::unrest(&scan, &order.finished, (order.clock)()).is_zero() => {
                 (scan, false)
             }
@@ -191,12 +202,13 @@ pub(super) fn look(
                 scan.files
             )));
         }
+        let coming = Coming::take(&mut scan, root, &order.finished, (order.clock)());
         progress.stage("reading", scan.changed.len());
         let parsed: Vec<Parsed> = scan
             .changed
             .par_iter()
             .map(|found| {
-                let parsed = parse(found, config, order);
+                let parsed = parse(found, config, order, &coming);
                 progress.step();
                 parsed
             })
@@ -214,10 +226,27 @@ pub(super) fn look(
             missing_since = None;
             false
         };
+        // a program that keeps running is told when a file is whole
+        if !order.finished.is_watching() && media_waited < MEDIA_PATIENCE {
+            let shown = parsed
+                .iter()
+                .filter_map(|parsed| parsed.waits_for.as_deref());
+            let known = coming.paths().filter(|path| catalogue.at(path).is_some());
+            let mut awaited: BTreeSet<&str> = shown.chain(known).collect();
+            if !awaited.is_empty() {
+                while !awaited.is_empty() && media_waited < MEDIA_PATIENCE {
+                    std::thread::sleep(PAUSE);
+                    media_waited += PAUSE;
+                    awaited.retain(|path| coming.still_grows(path, (order.clock)()));
+                }
+                continue;
+            }
+        }
         if (is_whole && !has_gap) || waited >= PATIENCE {
             let mut look = Look {
                 scan,
                 walked,
+                until: coming.until().map(Into::into),
                 ..Look::default()
             };
             // that there are any is all that is asked from here on
@@ -241,6 +270,8 @@ pub(super) fn look(
 
 /// How long a file that is written again and again may keep others waiting.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a file that is being copied may keep others waiting, where nobody tells when it is whole.
+const MEDIA_PATIENCE: Duration = Duration::from_secs(2);
 /// Before what changed under our eyes is looked at again.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -273,12 +304,14 @@ struct Parsed {
     section: Option<Section>,
     /// Whether what was read is what the scan saw.
     as_seen: bool,
+    /// A file that it shows and that is being copied.
+    waits_for: Option<String>,
 }
 
-fn parse(found: &Found, config: &Config, order: &Order) -> Parsed {
+fn parse(found: &Found, config: &Config, order: &Order, coming: &Coming) -> Parsed {
     let path = &found.path;
     let mut row = Row::new(path, found.class, found.stamp, found.draft);
-    let (mut as_seen, mut section) = (true, None);
+    let (mut as_seen, mut section, mut waits_for) = (true, None, None);
     if found.class != Class::Asset {
         // what was written a moment ago may be written again within the same tick of the file system's clock
         let age = folder::age(found.stamp.ctime, (order.clock)());
@@ -286,6 +319,7 @@ fn parse(found: &Found, config: &Config, order: &Order) -> Parsed {
         match folder::read(found) {
             Ok((bytes, stamp)) => {
                 as_seen = stamp == found.stamp;
+                let named = coming.named_in(&bytes).map(str::to_owned);
                 let source = Source { path, bytes };
                 if found.class == Class::Section {
                     let (said, notes) = article::section(source, &config.dialect);
@@ -297,6 +331,15 @@ fn parse(found: &Found, config: &Config, order: &Order) -> Parsed {
                     let (outcome, notes) =
                         parsed.unwrap_or_else(|cause| (Outcome::Broken, vec![fault(path, &cause)]));
                     row = match outcome {
+                        Outcome::Article(article)
+                            if article.visibility != Visibility::Draft
+                                && let Some(path) = named =>
+                        {
+                            row.trusted = false;
+                            let early = early(&found.path, &path);
+                            waits_for = Some(path);
+                            row.with(Reading::Early, Some(&article), &[early])
+                        }
                         Outcome::Article(article) => {
                             row.with(Reading::Whole, Some(&article), &notes)
                         }
@@ -326,7 +369,19 @@ fn parse(found: &Found, config: &Config, order: &Order) -> Parsed {
         row,
         section,
         as_seen,
+        waits_for,
     }
+}
+
+/// What the author is told of an article that shows what is being copied.
+fn early(path: &str, media: &str) -> Problem {
+    Problem::warning(
+        path,
+        format!("is held back: `{media}`, which it shows, is being copied"),
+    )
+    .remedy(
+        "it is published as soon as the copy is whole; until then subscribers keep what they have",
+    )
 }
 
 /// What the author is told where we fail.
@@ -376,7 +431,7 @@ pub(super) fn fall_back(
     catalogue: &mut Catalogue,
     number: Number,
     config: &Config,
-    state: &State,
+    books: &Books,
     order: &Order,
     problems: &mut Vec<Problem>,
 ) -> Offer {
@@ -392,11 +447,13 @@ pub(super) fn fall_back(
     if catalogue.around(&path).any(|section| section.draft) {
         return Offer::No;
     }
-    let kept = state.sources.get(&config.state(), &path);
+    let kept = books.state.sources.get(&config.state(), &path);
     let Some(article) = kept.and_then(|bytes| again(&path, bytes, config)) else {
-        return Offer::Lost;
+        return under_another_name(catalogue, number, config, books).unwrap_or(Offer::Lost);
     };
-    problems.push(still_published(&path));
+    if row.reading == Reading::Broken {
+        problems.push(still_published(&path));
+    }
     catalogue.stand_in(number, Some(article));
     match catalogue.article(number) {
         Some(article) => {
@@ -404,6 +461,23 @@ pub(super) fn fall_back(
         }
         None => Offer::No,
     }
+}
+
+/// What an article offers that waits for a file, and had another name when it was published: it is not withdrawn.
+fn under_another_name(
+    catalogue: &Catalogue,
+    number: Number,
+    config: &Config,
+    books: &Books,
+) -> Option<Offer> {
+    let row = catalogue.row(number)?;
+    if row.reading != Reading::Early || books.ledger.at(&row.path).is_some() {
+        return None;
+    }
+    let article = catalogue.article(number)?;
+    let candidate = Candidate::new(&article, row.stamp.modified(), &config.site);
+    let is_public = books.ledger.shows(&candidate, &config.site);
+    is_public.then(|| Offer::Candidate(Box::new(candidate)))
 }
 
 /// Reads what subscribers have already. What would hold an article back that nobody has seen yet does not matter any more.
