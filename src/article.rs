@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::problem::{Level, Problem};
 
 pub mod address;
+mod conflict;
 pub mod date;
 mod decode;
 mod digest;

@@ -594,14 +594,19 @@ fn pages_that_list_and_copies_that_programs_make_are_no_articles() {
         "innocent copy.md",
         "Copy of innocent.md",
         "innocent - Copy (2).md",
+        "innocent-DESKTOP-AB12.md",
+        "innocent-ANNS-PC.md",
+        "innocent_old.md",
+        "innocent.bak.md",
     ] {
         site.article(name, "Of somebody else", "Half of a swordfish.");
     }
     site.article("part (1).md", "Part one", "A part with a number.");
+    site.article("part-USA.md", "Part two", "A part with a place.");
     let run = site.build(&[]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_secret(&site, "swordfish", "pages that list");
-    assert_eq!(titles(&site), ["Of somebody else", "Part one"]);
+    assert_eq!(titles(&site), ["Of somebody else", "Part one", "Part two"]);
     assert!(
         run.stderr
             .contains("innocent (1).md: copy of `innocent.md`: same title, same date"),
@@ -626,7 +631,7 @@ fn pages_that_list_and_copies_that_programs_make_are_no_articles() {
     build_fine(&site);
     assert_eq!(
         titles(&site),
-        ["Boats", "Front", "Of somebody else", "Part one"]
+        ["Boats", "Front", "Of somebody else", "Part one", "Part two"]
     );
 }
 

@@ -147,7 +147,7 @@ fn w102_who_subscribes_again_has_one_subscription_with_another_lease_and_secret(
     let first = [("hub.secret", "one"), ("hub.lease_seconds", "3600")];
     subscribe(&server, RSS, &callback.url("/x"), &first);
     posts(&callback, 1);
-    let second = [("hub.secret", "two"), ("hub.lease_seconds", "4000")];
+    let second = [("hub.secret", "two"), ("hub.lease_seconds", "7200")];
     subscribe(&server, RSS, &callback.url("/x"), &second);
     posts(&callback, 2);
     let leases = callback.gets().into_iter();

@@ -333,7 +333,6 @@ fn a_server_shows_nothing_of_a_copy_by_rsync_before_it_is_whole() {
     }
     let site = site();
     let length = 600_000;
-    site.put("from/talk.md", TALK);
     site.put("from/talk.mp3", vec![b'x'; length]);
     let server = Server::start(&site);
     let feed = || entries(&server.body("/feed.json"));
@@ -346,6 +345,15 @@ fn a_server_shows_nothing_of_a_copy_by_rsync_before_it_is_whole() {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
+        // before the first sign of a copy nobody can know of it
+        until("the copy begins", || {
+            let mut files = std::fs::read_dir(site.path("articles")).unwrap();
+            files.any(|file| {
+                let name = file.unwrap().file_name();
+                name.to_string_lossy().contains("talk.mp3")
+            })
+        });
+        site.write("articles/talk.md", TALK);
         until("the article is served", || {
             let talk = feed().into_iter().find(|(title, _)| title == "Talk");
             assert!(

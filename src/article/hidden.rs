@@ -1,17 +1,18 @@
 //! What an author wrote for nobody but themselves: the comments of Obsidian (`%%…%%`), kramdown (`{::comment}`), MDX
-//! (`{/* … */}`), Go's templates (`{{/* … */}}`) and HTML. It is taken out of a text before anything is made of it.
+//! (`{/* … */}`), HTML, and the languages of templates (`{{/* … */}}`, `{{!-- … --}}`, `{% # … %}`, `{#…#}`, `<%# … %>`). It is taken out of a text before anything is made of it.
 //! Code is left as it is. Liquid's comments are the business of [`template`]; those of HTML in a body go
 //! when the HTML is cleaned.
 //!
-//! A comment that nobody closed, and the marks of a merge conflict, hold an article back: how much of it was meant
+//! A comment that nobody closed, and the marks of a merge [conflict], hold an article back: how much of it was meant
 //! for readers is a guess.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use memchr::memmem;
 
-use super::{Markup, template};
+use super::{Markup, conflict, template};
 
 /// What a text hides.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -33,11 +34,7 @@ pub fn hide(text: &str, markup: Markup) -> Cow<'_, str> {
 /// A title or a summary without what it hides; comments of HTML and Liquid go here too.
 #[must_use]
 pub fn hide_in_words(text: &str) -> Cow<'_, str> {
-    if !may_hide(text)
-        && memmem::find(text.as_bytes(), b"<!--").is_none()
-        && !text.contains("{%")
-        && !text.contains("{#")
-    {
+    if !may_hide(text) && memmem::find(text.as_bytes(), b"<!--").is_none() && !text.contains("{%") {
         return text.into();
     }
     let mut search = Search::of(text, Vec::new(), Place::Words);
@@ -75,8 +72,8 @@ pub(super) fn find(text: &str, markup: Markup) -> Hidden {
     };
     let mut search = Search::of(text, code, place);
     search.run();
-    let conflict = search.conflict();
-    search.found.held = search.found.held.or(conflict);
+    let conflict = || conflict::find(text, &search.code);
+    search.found.held = search.found.held.take().or_else(conflict);
     search.found
 }
 
@@ -132,13 +129,15 @@ fn with_elements(text: &str, code: &[Range<usize>]) -> Vec<Range<usize>> {
 
 /// Whether a text may hide anything: most do not, and cost nothing.
 fn may_hide(text: &str) -> bool {
-    let marks: [&[u8]; 5] = [b"%%", b"{::", b"{:/", b"/*", b"comment"];
+    let marks: [&[u8]; 11] = [
+        b"%%", b"{::", b"{:/", b"/*", b"comment", b"{{!", b"{%#", b"% #", b"%- #", b"{#", b"<%",
+    ];
     marks
         .iter()
         .any(|mark| memmem::find(text.as_bytes(), mark).is_some())
 }
 
-/// What is searched.
+/// In what a comment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Markdown,
@@ -148,7 +147,7 @@ enum Place {
     Words,
 }
 
-/// How a comment begins and ends, and what that is called.
+/// How a comment begins and ends.
 #[derive(Debug, Clone, Copy)]
 struct Form {
     open: &'static str,
@@ -158,71 +157,65 @@ struct Form {
     is_unmistakable: bool,
 }
 
-const FORMS: [Form; 9] = [
+/// Where comments of templates may stand.
+const TEMPLATES: &[Place] = &[Place::Markdown, Place::Html, Place::Words];
+
+const GO_ENDS: &[&str] = &["*/}}", "*/ -}}"];
+
+const JSX_ENDS: &[&str] = &["*/}", "*/ }"];
+
+const LIQUID_ENDS: &[&str] = &[
+    "{% endcomment %}",
+    "{%- endcomment -%}",
+    "{%- endcomment %}",
+    "{% endcomment -%}",
+];
+
+const fn form(
+    open: &'static str,
+    close: &'static [&'static str],
+    places: &'static [Place],
+    is_unmistakable: bool,
+) -> Form {
     Form {
-        open: "%%",
-        close: &["%%"],
-        places: &[Place::Markdown, Place::Words],
-        is_unmistakable: false,
-    },
-    Form {
-        open: "{/*",
-        close: &["*/}"],
-        places: &[Place::Markdown, Place::Words],
-        is_unmistakable: false,
-    },
-    Form {
-        open: "{{/*",
-        close: &["*/}}", "*/ -}}"],
-        places: &[Place::Markdown, Place::Html, Place::Words],
-        is_unmistakable: true,
-    },
-    Form {
-        open: "{{- /*",
-        close: &["*/}}", "*/ -}}"],
-        places: &[Place::Markdown, Place::Html, Place::Words],
-        is_unmistakable: true,
-    },
-    Form {
-        open: "{::comment",
-        close: &["{:/comment}", "{:/}"],
-        places: &[Place::Markdown, Place::Words],
-        is_unmistakable: true,
-    },
-    Form {
-        open: "<!--",
-        close: &["-->"],
-        places: &[Place::Text, Place::Words],
-        is_unmistakable: false,
-    },
-    Form {
-        open: "{% comment",
-        close: &[
-            "{% endcomment %}",
-            "{%- endcomment -%}",
-            "{%- endcomment %}",
-            "{% endcomment -%}",
-        ],
-        places: &[Place::Words],
-        is_unmistakable: true,
-    },
-    Form {
-        open: "{%- comment",
-        close: &[
-            "{% endcomment %}",
-            "{%- endcomment -%}",
-            "{%- endcomment %}",
-            "{% endcomment -%}",
-        ],
-        places: &[Place::Words],
-        is_unmistakable: true,
-    },
-    Form {
-        open: "{# ",
-        close: &["#}"],
-        places: &[Place::Words],
-        is_unmistakable: false,
-    },
+        open,
+        close,
+        places,
+        is_unmistakable,
+    }
+}
+
+const FORMS: [Form; 18] = [
+    form("%%", &["%%"], &[Place::Markdown, Place::Words], false),
+    // MDX
+    form("{/*", JSX_ENDS, &[Place::Markdown, Place::Words], false),
+    form("{ /*", JSX_ENDS, &[Place::Markdown, Place::Words], false),
+    // Hugo
+    form("{{/*", GO_ENDS, TEMPLATES, true),
+    form("{{- /*", GO_ENDS, TEMPLATES, true),
+    // Handlebars
+    form("{{!--", &["--}}"], TEMPLATES, true),
+    form("{{! ", &["}}"], TEMPLATES, false),
+    // kramdown
+    form(
+        "{::comment",
+        &["{:/comment}", "{:/}"],
+        &[Place::Markdown, Place::Words],
+        true,
+    ),
+    form("<!--", &["-->"], &[Place::Text, Place::Words], false),
+    // Liquid; in texts, comments of two tags are the business of templates
+    form("{% comment", LIQUID_ENDS, &[Place::Words], true),
+    form("{%- comment", LIQUID_ENDS, &[Place::Words], true),
+    form("{% #", &["%}"], TEMPLATES, true),
+    form("{%- #", &["%}"], TEMPLATES, true),
+    form("{%#", &["%}"], TEMPLATES, true),
+    // Jinja and its kin
+    form("{# ", &["#}"], &[Place::Words], false),
+    form("{#-", &["#}"], TEMPLATES, false),
+    // EJS, ERB and JSP
+    form("<%#", &["%>"], TEMPLATES, false),
+    form("<%--", &["--%>"], TEMPLATES, false),
 ];
 
 struct Search<'t> {
@@ -232,6 +225,10 @@ struct Search<'t> {
     found: Hidden,
     /// Forms of which no end stands in the rest of the text.
     endless: [bool; FORMS.len()],
+    /// Ends that do not stand in the rest of the text at all.
+    absent: Vec<&'static str>,
+    /// Where the last end of a comment of Liquid begins; found when somebody asks.
+    last_liquid_end: OnceCell<Option<usize>>,
 }
 
 impl<'t> Search<'t> {
@@ -242,6 +239,8 @@ impl<'t> Search<'t> {
             place,
             found: Hidden::default(),
             endless: [false; FORMS.len()],
+            absent: Vec::new(),
+            last_liquid_end: OnceCell::new(),
         }
     }
 
@@ -266,7 +265,7 @@ impl<'t> Search<'t> {
 
     /// Takes a comment out; where to go on.
     fn comment(&mut self, number: usize, at: usize) -> usize {
-        let form = &FORMS[number];
+        let form = FORMS[number];
         let inside = at + form.open.len();
         if form.open == "%%" && self.is_in_url(at) {
             return inside;
@@ -291,6 +290,11 @@ impl<'t> Search<'t> {
             return end;
         }
         self.endless[number] = true;
+        if form.open == "<!--" && self.place == Place::Words {
+            // browsers show nothing of it
+            self.found.ranges.push(at..self.text.len());
+            return self.text.len();
+        }
         if self.found.held.is_some() {
             return inside;
         }
@@ -320,32 +324,49 @@ impl<'t> Search<'t> {
             return self.take(at, '}');
         }
         let is_shortcode = self.text[..at].ends_with('{');
-        if self.found.held.is_none() && !is_shortcode && self.is_endless_liquid(rest) {
+        if self.found.held.is_none() && !is_shortcode && self.is_endless_liquid(at) {
             let what = "the comment that begins with `{% comment %}` is never closed".to_owned();
             self.found.held = Some((at, what, "write `{% endcomment %}` behind it"));
         }
+        // Jinja: the id of a heading has no second `#`
+        if rest.starts_with("{#") && TEMPLATES.contains(&self.place) {
+            let window = &rest[..rest.floor_char_boundary(512)];
+            let end = window
+                .find('}')
+                .filter(|end| *end > 2 && window[..*end].ends_with('#'));
+            if let Some(end) = end {
+                self.found.ranges.push(at..at + end + 1);
+                return at + end + 1;
+            }
+        }
         if rest.starts_with("<!--") {
-            return rest.find("-->").map_or(at + 4, |end| at + end + 3);
+            let end = self.find("-->", at..self.text.len());
+            return end.map_or(at + 4, |end| end + 3);
         }
         at + 1
     }
 
     /// Whether a comment of Liquid begins here that has no end. One that has is the business of templates.
-    fn is_endless_liquid(&self, rest: &str) -> bool {
-        let tag = rest
-            .strip_prefix("{%")
-            .map(|tag| tag.trim_start_matches('-').trim_start());
+    fn is_endless_liquid(&self, at: usize) -> bool {
+        const ENDS: [&str; 4] = [
+            "endcomment %}",
+            "endcomment -%}",
+            "endcomment%}",
+            "endcomment-%}",
+        ];
+        let tag = self.text[at..].strip_prefix("{%");
+        let tag = tag.map(|tag| tag.trim_start_matches('-').trim_start());
         let name = tag.and_then(|tag| tag.strip_prefix("comment"));
-        name.is_some_and(|rest| rest.starts_with([' ', '%', '-', '"']))
-            && matches!(self.place, Place::Markdown | Place::Html)
-            && ![
-                "endcomment %}",
-                "endcomment -%}",
-                "endcomment%}",
-                "endcomment-%}",
-            ]
-            .iter()
-            .any(|end| rest.contains(end))
+        if !name.is_some_and(|rest| rest.starts_with([' ', '%', '-', '"']))
+            || !matches!(self.place, Place::Markdown | Place::Html)
+        {
+            return false;
+        }
+        let last = self.last_liquid_end.get_or_init(|| {
+            let ends = ENDS.iter().filter_map(|end| self.text.rfind(end));
+            ends.max()
+        });
+        last.is_none_or(|last| last < at)
     }
 
     /// Takes out all up to a sign; where to go on.
@@ -361,15 +382,14 @@ impl<'t> Search<'t> {
     }
 
     /// Where a comment ends whose inside begins at `from`.
-    fn end(&self, form: &Form, from: usize) -> Option<usize> {
+    fn end(&mut self, form: Form, from: usize) -> Option<usize> {
         let mut nearest: Option<usize> = None;
         for close in form.close {
             // no further than an end that is known
             let limit = nearest.unwrap_or(self.text.len());
             let mut at = from;
-            while let Some(found) = memmem::find(&self.text.as_bytes()[at..limit], close.as_bytes())
-            {
-                at += found;
+            while let Some(found) = self.find(close, at..limit) {
+                at = found;
                 let is_other = form.open == "%%" && self.is_in_url(at);
                 if !is_other && self.code_around(at).is_none() {
                     nearest = Some(at + close.len());
@@ -379,6 +399,18 @@ impl<'t> Search<'t> {
             }
         }
         nearest
+    }
+
+    /// Finds an end of comments. What does not stand in the rest of the text is not searched again.
+    fn find(&mut self, end: &'static str, within: Range<usize>) -> Option<usize> {
+        if self.absent.contains(&end) {
+            return None;
+        }
+        let found = memmem::find(&self.text.as_bytes()[within.clone()], end.as_bytes());
+        if found.is_none() && within.end == self.text.len() {
+            self.absent.push(end);
+        }
+        Some(within.start + found?)
     }
 
     /// Where the code around a place ends.
@@ -413,38 +445,13 @@ impl<'t> Search<'t> {
             address.is_some_and(|start| !word[start + 2..].contains([')', ']', ',', ';']));
         is_attribute || goes_on
     }
-
-    /// The marks of a merge that nobody finished.
-    fn conflict(&self) -> Option<(usize, String, &'static str)> {
-        let line = |mark: &str| {
-            let mut at = 0;
-            std::iter::from_fn(move || {
-                let found = at + memmem::find(&self.text.as_bytes()[at..], mark.as_bytes())?;
-                at = found + mark.len();
-                Some((found, at))
-            })
-            .filter(|(found, _)| *found == 0 || self.text.as_bytes()[found - 1] == b'\n')
-            .filter(|(_, end)| matches!(self.text.as_bytes().get(*end), None | Some(b' ' | b'\n')))
-            .map(|(found, _)| found)
-            .collect::<Vec<usize>>()
-        };
-        let (ours, theirs) = (line("<<<<<<<"), line(">>>>>>>"));
-        let mut all = ours.iter().chain(&theirs);
-        let is_shown = all.all(|at| self.code_around(*at).is_some());
-        if is_shown || ours.is_empty() || theirs.is_empty() {
-            return None;
-        }
-        let what = "holds the marks of a merge conflict".to_owned();
-        Some((
-            ours[0],
-            what,
-            "decide what is to stay, and delete the marks",
-        ))
-    }
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "how long something takes")]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::{Markup, find, hide, hide_in_words};
 
     #[test]
@@ -498,6 +505,12 @@ mod tests {
                 "<b>a</b> ",
             ),
             ("{: .class} {:toc}", "{: .class} {:toc}"),
+            ("a { /* b */ } c", "a  c"),
+            ("a {% # b %} c {%- # d -%} {%# e %}", "a  c  "),
+            ("a {{!-- b {{c}} --}} d {{! e }} f", "a  d  f"),
+            ("a {#b#} c {#- d -#} ## x {#id}", "a  c  ## x {#id}"),
+            ("a <%# b %> c <%-- d --%> <%= e %>", "a  c  <%= e %>"),
+            ("`{% # a %}` {{!x}}", "`{% # a %}` {{!x}}"),
         ] {
             assert_eq!(hide(text, Markup::Markdown), shown, "{text:?}");
             assert_eq!(find(text, Markup::Markdown).held, None, "{text:?}");
@@ -520,6 +533,8 @@ mod tests {
             ("a {% comment %}b{% endcomment %}c", "a c"),
             ("a {# b #}c", "a c"),
             ("a {{/* b */}}c", "a c"),
+            ("a <!-- b", "a "),
+            ("a {% # b %}c {{!-- d --}}", "a c "),
             ("C# and {#anchor}", "C# and {#anchor}"),
             ("100%% sure", "100%% sure"),
         ] {
@@ -558,18 +573,24 @@ mod tests {
     }
 
     #[test]
-    fn many_marks_take_no_time() {
+    fn the_time_grows_with_the_text_and_not_with_its_square() {
         for text in [
             "%%",
             "{/*",
             "{{/* ",
+            "{{/* a */ -}}",
             "{::comment} ",
             "a%%b ",
             "<!-- ",
             "{:/} ",
             "x://%%",
+            "{% comment %}",
+            "{% comment %} a {% endcomment -%}",
         ] {
-            let _ = find(&text.repeat(50_000), Markup::Markdown);
+            let began = Instant::now();
+            let _ = find(&text.repeat(2_000_000 / text.len()), Markup::Markdown);
+            // the square would take minutes
+            assert!(began.elapsed() < Duration::from_secs(20), "{text}");
         }
     }
 }

@@ -58,8 +58,8 @@ pub fn sections(path: &str) -> String {
     named.collect::<Vec<_>>().join("/")
 }
 
-/// The name of the file of which a file manager or a browser made a copy with this name: `x (1).md`, `x copy.md`,
-/// `x - Copy.md`, `Copy of x.md`.
+/// The name of the file of which a file manager, a browser or a sync program made a copy with this name: `x (1).md`,
+/// `x copy.md`, `x - Copy.md`, `Copy of x.md`, `x-DESKTOP-AB12.md` (`OneDrive`: the name of a computer).
 #[must_use]
 pub fn original(name: &str) -> Option<String> {
     let (stem, extension) = name.rsplit_once('.')?;
@@ -80,8 +80,26 @@ pub fn original(name: &str) -> Option<String> {
         .find_map(|suffix| stem.strip_suffix(suffix));
     let named = named.or_else(|| stem.strip_prefix("Copy of "));
     let named = named.or_else(|| stem.strip_prefix("Kopie von "));
+    let named = named.or_else(|| marked(stem));
     let stem = named.or(numbered).filter(|stem| !stem.is_empty())?;
     Some(format!("{stem}.{extension}"))
+}
+
+/// A stem without the name of a computer, or a word for a copy, at its end.
+fn marked(stem: &str) -> Option<&str> {
+    const WORDS: [&str; 9] = [
+        "copy", "copie", "copia", "kopie", "old", "orig", "original", "backup", "bak",
+    ];
+    let is_separator = |c: char| matches!(c, '-' | '_' | '.' | ' ');
+    let is_computer = |name: &str| {
+        let fits = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-';
+        name.chars().all(fits) && name.chars().any(|c| c.is_ascii_uppercase()) && name.len() > 2
+    };
+    let mut ends = stem.match_indices(is_separator);
+    ends.find_map(|(at, separator)| {
+        let word = &stem[at + separator.len()..];
+        (WORDS.contains(&&*word.to_lowercase()) || is_computer(word)).then(|| &stem[..at])
+    })
 }
 
 /// The folder of a path, without a slash at the end; empty at the top.

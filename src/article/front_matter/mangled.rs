@@ -65,7 +65,8 @@ pub(super) fn find(text: &str) -> Option<Mangled> {
         }
         code = fence;
         let below = &lines[index + 1..];
-        if code.is_none() && is_like_a_fence(line) && begins_a_head(below, has_text) {
+        let is_doubtful = has_text || is_rule(line.trim());
+        if code.is_none() && is_like_a_fence(line) && begins_a_head(below, is_doubtful) {
             let at = u32::try_from(index + 1).unwrap_or(u32::MAX);
             return Some(mangled(line, at, &lines[..index]));
         }
@@ -116,14 +117,20 @@ fn bare(lines: &[&str]) -> Option<Mangled> {
     let (index, first) = head.next()?;
     let run = std::iter::once((index, first))
         .chain(head)
-        .take_while(|(_, line)| is_key(visible(line).trim_start()));
-    let mut switches = run.filter(|(_, line)| is_switch(line));
+        .take_while(|(_, line)| is_key(visible(unlisted(line)).trim_start()));
+    let mut switches = run.filter(|(_, line)| is_switch(unlisted(line)));
     let (index, line) = switches.next()?;
     Some(Mangled {
         line: u32::try_from(index + 1).unwrap_or(u32::MAX),
         what: format!("`{}` stands in no front matter", line.trim()),
         remedy: "put lines `---` above and below the keys",
     })
+}
+
+/// A line without the mark of a list.
+fn unlisted(line: &str) -> &str {
+    let mark = ["- ", "* "].iter().find_map(|mark| line.strip_prefix(mark));
+    mark.unwrap_or(line)
 }
 
 /// Whether a line is a key that keeps an article from the public, with a value of its kind.
@@ -163,11 +170,19 @@ fn is_like_a_fence(line: &str) -> bool {
         || is_row(&is_dash)
         || is_row(&|c| matches!(c, '+' | '\u{ff0b}'))
         || seen == ";;;"
+        || is_rule(&seen)
 }
 
-/// Whether keys stand at once below a fence, of which one is known. Below text a row of dashes is a heading's line, or a rule:
-/// there a second fence must stand behind the keys, or a key that is of front matter alone.
-fn begins_a_head(below: &[&str], has_text: bool) -> bool {
+/// Whether a line is a rule of Markdown, or of people: no program takes it for a fence.
+fn is_rule(line: &str) -> bool {
+    let first = line.chars().next();
+    let is_mark = first.is_some_and(|first| matches!(first, '*' | '=' | '_' | '#' | ':' | '%'));
+    is_mark && line.len() > 2 && line.chars().all(|c| Some(c) == first)
+}
+
+/// Whether keys stand at once below a fence, of which one is known. A line that may be a heading's, or a rule, is doubtful:
+/// there a second fence must stand after the keys, or a key that is of front matter alone.
+fn begins_a_head(below: &[&str], is_doubtful: bool) -> bool {
     let mut lines = below
         .iter()
         .skip_while(|line| visible(line).trim().is_empty());
@@ -187,7 +202,7 @@ fn begins_a_head(below: &[&str], has_text: bool) -> bool {
         is_of_head(&line)
             || line.starts_with([' ', '\t'])
             || line.starts_with("- ")
-            || line.starts_with('#')
+            || line.starts_with('#') && !is_rule(line.trim())
     });
     let run: Vec<&&str> = run.collect();
     let is_known = run.iter().any(|line| KNOWN.contains(&key(line).as_str()));
@@ -201,7 +216,7 @@ fn begins_a_head(below: &[&str], has_text: bool) -> bool {
     let is_switched = run
         .iter()
         .any(|line| is_switch(line) || key(line) == "layout");
-    is_known && (!has_text || is_closed || is_switched)
+    is_known && (!is_doubtful || is_closed || is_switched)
 }
 
 /// The key of a line, without case, `-` and `_`.
@@ -257,6 +272,11 @@ mod tests {
                 16,
             ),
             ("layout: post\ndraft: true\n---\nText", 2),
+            ("===\ntitle: A\ndraft: true\n===\nText", 1),
+            ("***\ntitle: A\n***\nText", 1),
+            ("___\ntitle: A\nstatus: draft\n\nText", 1),
+            ("###\ntitle: A\n###\nText", 1),
+            ("- title: A\n- draft: true\n\nText", 2),
         ] {
             assert_eq!(find(text).map(|found| found.line), Some(line), "{text:?}");
         }
@@ -277,6 +297,9 @@ mod tests {
             "draft: a first version of this text\n\nText",
             "Note: the draft is true",
             "\u{2014} Ann, in a letter\n\ntitle of nothing",
+            "***\nDate: 3 May 2026\n\nCome all.",
+            "===\n\nText",
+            "- title: the name of a book\n- author: who wrote it\n\nText",
             "",
             "----",
         ] {
