@@ -99,6 +99,35 @@ pub fn check(kind: Kind, bytes: &[u8], place: Place<'_>) -> Vec<Finding> {
     findings.found
 }
 
+/// Returns the ids of entries that are not well formed by themselves, in a document that is not, as our writers write it.
+#[must_use]
+pub fn broken_entries(kind: Kind, bytes: &[u8]) -> Vec<String> {
+    let (start, end, id) = match kind {
+        Kind::Rss => ("<item>", "</item>", "<guid"),
+        Kind::Atom => ("<entry>", "</entry>", "<id>"),
+        _ => return Vec::new(),
+    };
+    let text = String::from_utf8_lossy(bytes);
+    let entries = text.split(start).skip(1);
+    let broken = entries.filter_map(|entry| {
+        let inside = entry.split(end).next()?;
+        if xml::is_well_formed(inside) {
+            return None;
+        }
+        let (_, rest) = inside.split_once(id)?;
+        let rest = if kind == Kind::Rss {
+            rest.split_once('>')?.1
+        } else {
+            rest
+        };
+        let id = rest.split('<').next()?;
+        quick_xml::escape::unescape(id)
+            .ok()
+            .map(std::borrow::Cow::into_owned)
+    });
+    broken.collect()
+}
+
 /// What a document is, by how it begins; `None` if it is no feed.
 #[must_use]
 pub fn kind(bytes: &[u8]) -> Option<Kind> {

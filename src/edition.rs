@@ -67,8 +67,8 @@ pub struct Document {
 pub enum Body {
     /// Made by us, in memory.
     Memory(Bytes),
-    /// A file of the author's, to be copied: an asset.
-    File(std::path::PathBuf),
+    /// A file of the author's, to be copied as it was when it was found: an asset.
+    File(std::path::PathBuf, crate::article::Stamp),
     /// What was published last, and lies where it should.
     Kept,
 }

@@ -44,6 +44,14 @@ pub fn stamp_of(place: &Path) -> Option<Stamp> {
     fs::metadata(place).ok().map(|meta| stamp(&meta))
 }
 
+/// The stamp of a file that is open.
+///
+/// # Errors
+/// If the system tells nothing of it.
+pub fn stamp_of_file(file: &File) -> std::io::Result<Stamp> {
+    file.metadata().map(|meta| stamp(&meta))
+}
+
 fn stamp(meta: &Metadata) -> Stamp {
     Stamp {
         size: meta.size(),
@@ -209,6 +217,19 @@ pub struct Scan {
     pub temporary: BTreeMap<String, (PathBuf, (i64, i64))>,
     /// What is wrong.
     pub problems: Vec<Problem>,
+}
+
+impl Scan {
+    /// Notes what will get the name of the file at `path`; of several the one that was written last counts.
+    fn expect(&mut self, path: String, growing: (PathBuf, (i64, i64))) {
+        let known = self
+            .temporary
+            .entry(path)
+            .or_insert_with(|| growing.clone());
+        if known.1 < growing.1 {
+            *known = growing;
+        }
+    }
 }
 
 /// Whether a name says that a file or folder is none of ours: hidden, or an editor's leftover.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -99,6 +100,21 @@ pub fn render(entry: &Entry, catalogue: &Catalogue, site: &Site, media: &MediaFi
         asked,
         problems,
     }
+}
+
+/// Returns what an article asks of other files when it is rendered.
+#[must_use]
+pub fn asked(article: &Article, catalogue: &Catalogue, site: &Site) -> BTreeSet<Asked> {
+    // references do not depend on the identity
+    let entry = Entry {
+        id: String::new(),
+        published: DateTime::UNIX_EPOCH,
+        updated: DateTime::UNIX_EPOCH,
+        updated_declared: false,
+        page: None,
+        article: article.clone(),
+    };
+    render(&entry, catalogue, site, &MediaFiles::new()).asked
 }
 
 /// What became of the text of an entry on its way into feeds.
@@ -315,6 +331,15 @@ pub fn media_files(article: &Article, catalogue: &Catalogue, site: &Site) -> Vec
     references
         .filter_map(|reference| resolver.asset(reference))
         .collect()
+}
+
+/// Returns whether a file of the folder is missing that an article has as its picture or plays.
+#[must_use]
+pub fn lacks_media(article: &Article, catalogue: &Catalogue, site: &Site) -> bool {
+    let resolver = Resolver::new(site, catalogue, &article.path, &site.base);
+    let played = article.enclosures.iter().map(|enclosure| &enclosure.href);
+    let mut references = article.image.iter().chain(played);
+    references.any(|reference| resolver.lacks(reference))
 }
 
 fn image(article: &Article, resolver: &Resolver<'_>, media: &MediaFiles) -> Option<Image> {

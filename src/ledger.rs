@@ -16,7 +16,7 @@ mod lines;
 mod observe;
 mod rebuild;
 
-pub use clock::Verdict;
+pub use clock::{Living, Verdict};
 pub(crate) use identity::numbered;
 pub use line::{DefaultTitle, FeedRecord, Minted, Record, Unsound, default_title};
 use lines::{Lines, Place, Places};
@@ -187,6 +187,12 @@ impl Ledger {
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Record> {
         self.lines.get(id)
+    }
+
+    /// Whether the line of `id` has a sum: one that was written by hand has none.
+    #[must_use]
+    pub fn is_summed(&self, id: &str) -> bool {
+        self.lines.line(id).is_some_and(line::has_sum)
     }
 
     /// The record of the article at `path`.

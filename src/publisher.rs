@@ -22,6 +22,7 @@ mod aside;
 mod books;
 mod bucket;
 mod desk;
+mod early;
 mod fallback;
 mod fragments;
 mod gate;
@@ -344,6 +345,9 @@ impl<'a> Publisher<'a> {
         let is_news = !seen.new.is_empty() || !seen.changed_ids.is_empty();
         let spoke_once = !books.problems.is_empty() || is_news && !seen.problems.is_empty();
         let mut turn = announce::turn(config, &mut seen, &desk.catalogue);
+        for paths in [&mut turn.new, &mut turn.updated] {
+            paths.retain(|path| !desk.is_withheld(path));
+        }
         turn.articles = announce::counts(&desk.catalogue);
         turn.next = seen
             .next

@@ -294,7 +294,7 @@ impl Disk {
             let place = self.place(&document.route)?;
             match ready::step(document, place.clone(), previous, now) {
                 // an author's file that cannot be read harms no other document
-                Err(error) if matches!(document.body, edition::Body::File(_)) => {
+                Err(error) if matches!(document.body, edition::Body::File(..)) => {
                     let kept = ready::kept(document, place, previous);
                     Ok((kept, Some(unreadable(document, &error))))
                 }
@@ -338,7 +338,7 @@ impl Disk {
 
 fn unreadable(document: &Document, error: &anyhow::Error) -> Problem {
     let name = match &document.body {
-        edition::Body::File(source) => source.display().to_string(),
+        edition::Body::File(source, _) => source.display().to_string(),
         _ => document.route.clone(),
     };
     let remedy = "mend the disk, or give the user of tidings the right to read it; what subscribers have of it stays";

@@ -133,6 +133,58 @@ fn a_run_in_a_wrong_year_is_undone_once() {
 }
 
 #[test]
+fn runs_in_two_wrong_years_are_undone_too() {
+    let mut site = site();
+    for (years, text) in [(14, "In 2040."), (73, "In 2099.")] {
+        site.put("articles/b.md", format!("---\ntitle: B\n---\n{text}\n"));
+        at(&mut site, NOW + years * YEAR);
+    }
+    let run = at(&mut site, NOW + DAY);
+    assert!(run.stderr.contains("replaced by now"), "{}", run.stderr);
+    assert_eq!(dates(&site)["B"].1, "2026-11-02T00:00:00Z");
+    assert_eq!(at(&mut site, NOW + DAY).stderr, "");
+}
+
+#[test]
+fn a_year_of_five_digits_records_nothing() {
+    let mut site = site();
+    let (before, ledger) = (dates(&site), site.read("ledger.jsonl"));
+    site.put("articles/b.md", "---\ntitle: B\n---\nOther text.\n");
+    let run = at(&mut site, 253_402_300_800);
+    assert!(run.stderr.contains("set the clock"), "{}", run.stderr);
+    assert_eq!(dates(&site)["A"], before["A"]);
+    assert!(dates(&site)["B"].1.starts_with("2026-11-01"));
+    assert!(site.read("ledger.jsonl").starts_with(&ledger));
+    at(&mut site, NOW + DAY);
+    assert!(dates(&site)["B"].1.starts_with("2026-11-01"));
+    // nor does a first run
+    let mut site = Site::new();
+    site.article("a.md", "A", "Text.");
+    at(&mut site, 253_402_300_800);
+    at(&mut site, NOW);
+    assert_eq!(titles(&site), ["A"]);
+}
+
+#[test]
+fn what_expired_stays_away_though_another_article_is_like_it() {
+    let mut site = Site::new();
+    for (name, expires) in [("a", "expires: 2026-10-01\n"), ("b", "")] {
+        site.put(
+            &format!("articles/{name}.md"),
+            format!("---\ntitle: Weekly\ndate: 2026-05-01\n{expires}---\nText of {name}.\n"),
+        );
+    }
+    at(&mut site, NOW - 60 * DAY);
+    assert_eq!(entries(&site), 2);
+    site.article("c.md", "C", "Text.");
+    at(&mut site, NOW);
+    assert_eq!(entries(&site), 2);
+    at(&mut site, NOW - 59 * DAY);
+    assert_eq!(titles(&site), ["C", "Weekly"]);
+    assert_eq!(entries(&site), 2);
+}
+
+#[test]
 fn years_without_an_article_say_nothing_of_the_clock() {
     let mut site = site();
     site.now += 3 * YEAR;

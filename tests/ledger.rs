@@ -7,42 +7,57 @@ use std::process::Command;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use tidings::check::read::read;
+use tidings::check::read::{PublishedEntry, read};
 use tidings::edition::Kind;
 
 use crate::common::extent::cases;
 use crate::common::tool::skip;
 use crate::common::{Site, copy};
 
-/// What each document says of its entries: published and updated, by id.
+/// What each document says of its entries: title, link and dates, by id; and its own id and title.
 fn entries(site: &Site) -> Vec<BTreeMap<String, String>> {
     let documents = [
         (Kind::Rss, "rss.xml"),
         (Kind::Atom, "atom.xml"),
         (Kind::Json, "feed.json"),
+        (Kind::Atom, "tags/c-plus-plus/atom.xml"),
     ];
+    let is_there = |file: &str| site.path(&format!("feeds/{file}")).exists();
+    let documents = documents.into_iter().filter(|(_, file)| is_there(file));
     let read = documents.map(|(kind, file)| {
         let bytes = std::fs::read(site.path(&format!("feeds/{file}"))).unwrap();
-        let entries = read(kind, &bytes).unwrap().entries.into_iter();
-        entries
-            .map(|entry| {
-                (
-                    entry.id,
-                    format!("{:?} {:?}", entry.published, entry.updated),
-                )
-            })
-            .collect()
+        let feed = read(kind, &bytes).unwrap();
+        let own = (String::new(), format!("{:?} {:?}", feed.id, feed.title));
+        let entries = feed.entries.into_iter().map(|entry| {
+            let PublishedEntry {
+                id,
+                title,
+                link,
+                published,
+                updated,
+                ..
+            } = entry;
+            (id, format!("{title:?} {link:?} {published:?} {updated:?}"))
+        });
+        entries.chain([own]).collect()
     });
-    read.to_vec()
+    read.collect()
 }
 
-/// A site that was built several times, so that its ledger has lines of every kind.
+/// A site that was built several times, so that its ledger has lines of every kind; one bit makes the name of one article
+/// that of another, and the ledger alone knows what the feed is called.
 fn site() -> Site {
     let mut site = Site::bare();
     site.put(
         "tidings.toml",
-        "base_url = \"https://example.org/\"\ntitle = \"Notes\"\n",
+        "base_url = \"https://example.org/\"\n[defaults]\nby = [\"tag\"]\n",
     );
+    for number in [1, 2, 3] {
+        site.put(
+            &format!("articles/post-{number}.md"),
+            format!("---\ntitle: Post {number}\ndate: 2026-04-0{number}\ntags: [C++]\n---\nText {number}.\n"),
+        );
+    }
     site.put(
         "articles/dated.md",
         "---\ntitle: Dated\ndate: 2026-05-01T10:00:00Z\n---\nText.\n",
@@ -120,7 +135,8 @@ fn a_flipped_bit_changes_no_id_and_no_date() {
 
 #[test]
 fn every_line_has_a_sum_and_a_hand_may_edit_it() {
-    let site = site();
+    let original = site();
+    let site = copy_of(&original);
     let ledger = site.read("ledger.jsonl");
     assert!(
         ledger.lines().all(|line| line.contains("\"sum\":\"")),
@@ -155,7 +171,7 @@ fn every_line_has_a_sum_and_a_hand_may_edit_it() {
             .any(|dates| dates.contains("2026-10-01"))
     );
     // one with it is damage, until its author says otherwise
-    let site = self::site();
+    let site = copy_of(&original);
     let before = entries(&site);
     site.write(
         "ledger.jsonl",
@@ -500,4 +516,104 @@ fn a_ledger_that_cannot_be_read_names_no_feed_anew() {
         run.stderr
     );
     assert_eq!(site.read("feeds/rss.xml"), before);
+}
+
+#[test]
+fn a_ledger_that_is_older_than_the_feeds_changes_no_date_and_no_feed() {
+    // what is lost: the line of the feed, cut off or altogether; the last update; all since a backup
+    for lost in ["torn", "feed", "update", "backup"] {
+        let mut site = site();
+        let backup = site.read("ledger.jsonl");
+        site.now += 3_600;
+        site.put(
+            "articles/day.md",
+            "---\ntitle: Day\ndate: 2026-05-02\n---\nAnother text.\n",
+        );
+        assert_eq!(site.build(&[]).code, 0);
+        let before = entries(&site);
+        let ledger = site.read("ledger.jsonl");
+        let without = |part: &str| {
+            let lines = ledger.lines().filter(|line| !line.contains(part));
+            lines.map(|line| format!("{line}\n")).collect::<String>()
+        };
+        site.write(
+            "ledger.jsonl",
+            match lost {
+                "torn" => ledger[..ledger.len() - 3].to_owned(),
+                "feed" => without("{\"feed\":\"\""),
+                "update" => without("\"path\":\"day.md\"") + &backup,
+                _ => backup,
+            },
+        );
+        for _ in 0..2 {
+            site.now += 3_600;
+            let run = site.build(&[]);
+            assert!([0, 3].contains(&run.code), "{lost}: {}", run.stderr);
+            assert_eq!(entries(&site), before, "{lost}: {}", run.stderr);
+            assert!(
+                !run.stderr.contains("nothing that was published depends"),
+                "{lost}: {}",
+                run.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn a_line_that_is_no_json_any_more_tells_what_can_be_read() {
+    let mut site = Site::bare();
+    site.put(
+        "tidings.toml",
+        "base_url = \"https://example.org/\"\ntitle = \"Notes\"\n[defaults]\nlimit = 1\n",
+    );
+    site.put("articles/old.md", "---\ntitle: Old\n---\nText.\n");
+    assert_eq!(site.build(&[]).code, 0);
+    site.now += 3_600;
+    site.put("articles/new.md", "---\ntitle: New\n---\nText.\n");
+    let file = std::fs::File::options()
+        .append(true)
+        .open(site.path("articles/new.md"));
+    let hour = std::time::Duration::from_secs(u64::try_from(site.now).unwrap());
+    file.unwrap()
+        .set_modified(std::time::SystemTime::UNIX_EPOCH + hour)
+        .unwrap();
+    site.build(&[]);
+    let before = entries(&site);
+    // of what no feed shows the ledger alone knows the date; a clone gives every file another
+    for (from, to) in [
+        ("\"seen\":", "\"seen\";"),
+        ("\"digest\":\"", "\"digest\":r"),
+        ("{\"path\"", "{#path\""),
+    ] {
+        let site = copy_of(&site);
+        damage(&site, "\"title\":\"Old\"", from, to);
+        site.put("articles/old.md", "---\ntitle: Old\n---\nText.\n");
+        for _ in 0..2 {
+            let run = site.build(&[]);
+            assert!([0, 3].contains(&run.code), "{to}: {}", run.stderr);
+            assert_eq!(entries(&site), before, "{to}: {}", run.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_link_to_the_ledger_stays_one() {
+    let site = site();
+    std::fs::create_dir(site.path("kept")).unwrap();
+    site.rename("ledger.jsonl", "kept/ledger.jsonl");
+    symlink("kept/ledger.jsonl", site.path("ledger.jsonl")).unwrap();
+    // marks of a merge make it be written anew
+    let ledger = site.read("ledger.jsonl");
+    site.write(
+        "ledger.jsonl",
+        format!("<<<<<<< a\n{ledger}=======\n>>>>>>> b\n"),
+    );
+    site.article("new.md", "New", "Text.");
+    assert_eq!(site.build(&[]).code, 0);
+    assert!(site.path("ledger.jsonl").is_symlink());
+    let ledger = site.read("kept/ledger.jsonl");
+    assert!(
+        ledger.contains("\"path\":\"new.md\"") && !ledger.contains("<<<<"),
+        "{ledger}"
+    );
 }

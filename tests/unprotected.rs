@@ -447,3 +447,117 @@ fn what_was_decided_is_known_to_later_runs() {
             || site.read("feeds/atom.xml").contains(":/c<")
     );
 }
+
+#[test]
+fn a_version_that_is_refused_moves_no_date_and_is_announced_by_nobody() {
+    let order = "atom\t<title>Twice</title>\t<title></title>";
+    let mut site = site();
+    site.build_well();
+    let before =
+        ["rss.xml", "atom.xml", "feed.json"].map(|file| site.read(&format!("feeds/{file}")));
+    site.now += 3_600;
+    site.article("b.md", "Twice", "Other.");
+    site.variables = vec![("TIDINGS_TEST_UNPROTECTED".to_owned(), order.to_owned())];
+    let run = site.build(&[]);
+    assert!(
+        run.stderr
+            .contains("subscribers keep its last good version"),
+        "{}",
+        run.stderr
+    );
+    assert!(!run.stdout.contains("1 updated"), "{}", run.stdout);
+    let dates = |feed: &str| {
+        let feed = read(Kind::Json, feed.as_bytes()).unwrap();
+        let entries = feed.entries.into_iter();
+        entries
+            .map(|entry| (entry.id, entry.title, entry.updated))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(dates(&site.read("feeds/feed.json")), dates(&before[2]));
+    // a new one that has no earlier version
+    site.article("c.md", "Twice", "New.");
+    let run = site.build(&[]);
+    assert!(!run.stdout.contains("1 new"), "{}", run.stdout);
+    assert!(
+        run.stderr.contains("it is left out of all documents"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn what_was_published_plainly_is_a_good_version() {
+    let mut site = site();
+    site.build_well();
+    site.put("articles/a.md", "---\ntitle: Q&A\ndate: 2026-05-01T10:00:00Z\naudio: {url: a.mp3, length: 3}\n---\nVersion two.\n");
+    site.variables = vec![(
+        "TIDINGS_TEST_UNPROTECTED".to_owned(),
+        "rss\t length=\"3\"\t".to_owned(),
+    )];
+    assert_eq!(site.build(&[]).code, 3);
+    let before = site.read("feeds/feed.json");
+    assert!(before.contains("Version two."));
+    site.put(
+        "articles/a.md",
+        "---\ntitle: [broken\n---\nVersion three.\n",
+    );
+    assert_eq!(site.build(&[]).code, 3);
+    assert!(site.read("feeds/feed.json").contains("Version two."));
+}
+
+#[test]
+fn entries_that_are_not_well_formed_cost_no_others() {
+    let mut site = site();
+    for n in 0..6 {
+        site.article(&format!("z{n}.md"), &format!("Z{n}"), "Text.");
+    }
+    site.variables = vec![(
+        "TIDINGS_TEST_UNPROTECTED".to_owned(),
+        "atom\t<title>Z\t<title>Z<q\tall".to_owned(),
+    )];
+    for _ in 0..2 {
+        let run = site.build(&[]);
+        assert_eq!(run.code, 3, "{}", run.stderr);
+        assert!(!run.stderr.contains("report"), "{}", run.stderr);
+        for n in 0..6 {
+            assert!(
+                run.stderr
+                    .contains(&format!("articles/z{n}.md: cannot be published"))
+            );
+        }
+        for (kind, file) in [
+            (Kind::Rss, "rss.xml"),
+            (Kind::Atom, "atom.xml"),
+            (Kind::Json, "feed.json"),
+        ] {
+            assert_eq!(ids(&site, kind, file).len(), 2, "{file}");
+        }
+    }
+}
+
+#[test]
+fn if_all_entries_of_a_feed_are_refused_their_last_good_versions_stay() {
+    let mut site = site();
+    site.article("a.md", "One", "Old.");
+    site.build_well();
+    let order = "atom\t<title>X\t<title></title><title>X\tall";
+    site.article("a.md", "X1", "New.");
+    site.article("b.md", "X2", "New.");
+    site.variables = vec![("TIDINGS_TEST_UNPROTECTED".to_owned(), order.to_owned())];
+    for _ in 0..2 {
+        let run = site.build(&[]);
+        assert_eq!(run.code, 3, "{}", run.stderr);
+        for (kind, file) in [
+            (Kind::Rss, "rss.xml"),
+            (Kind::Atom, "atom.xml"),
+            (Kind::Json, "feed.json"),
+        ] {
+            assert_eq!(ids(&site, kind, file).len(), 2, "{file}");
+            let text = site.read(&format!("feeds/{file}"));
+            assert!(
+                text.contains("One") && text.contains("Two") && !text.contains("X1"),
+                "{file}: {text}"
+            );
+        }
+    }
+}

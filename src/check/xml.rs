@@ -53,6 +53,42 @@ impl Element {
     }
 }
 
+/// Whether a piece of a document, with whole elements and text, is well formed. Prefixes need not be declared.
+pub(super) fn is_well_formed(piece: &str) -> bool {
+    let mut reader = quick_xml::Reader::from_str(piece);
+    let mut depth = 0usize;
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(start)) if has_whole_attributes(&start) => depth += 1,
+            Ok(Event::Empty(start)) if has_whole_attributes(&start) => {}
+            Ok(Event::End(_)) if depth > 0 => depth -= 1,
+            Ok(Event::GeneralRef(reference)) => {
+                let is_known = match reference.resolve_char_ref() {
+                    Ok(Some(_)) => true,
+                    Ok(None) => predefined(&reference).is_some(),
+                    Err(_) => false,
+                };
+                if !is_known {
+                    return false;
+                }
+            }
+            Ok(Event::Eof) => return depth == 0,
+            Ok(Event::Text(_) | Event::CData(_) | Event::Comment(_)) => {}
+            _ => return false,
+        }
+    }
+}
+
+fn has_whole_attributes(start: &BytesStart<'_>) -> bool {
+    let mut attributes = start.attributes();
+    attributes.all(|attribute| {
+        attribute.is_ok_and(|attribute| {
+            let value = std::str::from_utf8(&attribute.value);
+            value.is_ok_and(|value| quick_xml::escape::unescape(value).is_ok())
+        })
+    })
+}
+
 /// Reads a document; calls `visit` with each element at `depth` (the root's is 1) when it is complete, and with each
 /// one further out when it is, without the children that were visited already. The order of siblings is kept. A mark of
 /// what was left out (see [`memory`](super::memory)) is visited as an element that no document can have.

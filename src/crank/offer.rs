@@ -79,7 +79,7 @@ pub(super) fn ready<'s>(
                     .map_or_else(|_| on_shelf(), |bytes| Exhibited::Memory(bytes.into(), &[])),
             }
         }
-        Body::Memory(_) | Body::File(_) | Body::Kept => on_shelf(),
+        Body::Memory(_) | Body::File(..) | Body::Kept => on_shelf(),
     };
     Exhibit {
         route: &step.document.route,

@@ -96,6 +96,19 @@ impl By {
         }
     }
 
+    /// Whether `name` is what a feed of this term is called: its slug, with a number after it if that was taken.
+    #[must_use]
+    pub fn is_name_of(self, name: &str, term: &str) -> bool {
+        let Some((_, last)) = name.split_once('/') else {
+            return false;
+        };
+        let rest = last.strip_prefix(&self.slug(&folded(term)));
+        rest.is_some_and(|rest| {
+            let number = rest.strip_prefix('-');
+            rest.is_empty() || number.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+        })
+    }
+
     /// The last part of the route: every term has one, "C++" and "日本語" too.
     fn slug(self, term: &str) -> String {
         if self == Self::Section {
@@ -170,11 +183,21 @@ impl Register {
         let mut taken = BTreeSet::new();
         let mut topics = Vec::new();
         let folder = format!("{}/", by.folder());
+        let terms = ledger.feeds().filter_map(|record| record.of.as_deref());
+        let known: BTreeSet<String> = terms.map(folded).collect();
         for record in ledger.feeds() {
             let Some(slug) = record.feed.strip_prefix(&folder) else {
                 continue;
             };
-            let term = record.of.clone().unwrap_or_else(|| slug.to_owned());
+            // a ledger that was lost does not know the term
+            let called = || {
+                let fitting = found
+                    .keys()
+                    .filter(|term| !known.contains(&***term) && by.is_name_of(&record.feed, term));
+                let nearest = fitting.min_by_key(|term| (by.slug(term) != *slug, **term));
+                nearest.map_or(slug.to_owned(), |term| (**term).to_owned())
+            };
+            let term = record.of.clone().unwrap_or_else(called);
             let entries: &[Number] = &[];
             let (term, entries) = found
                 .remove(folded(&term).as_str())

@@ -11,20 +11,27 @@ use aho_corasick::AhoCorasick;
 use percent_encoding::percent_decode;
 
 use super::name::{self, classify};
-use super::{Finished, Scan, age, readable, stamp_of};
+use super::{Finished, Found, Scan, age, readable, stamp_of};
 use crate::catalogue::Class;
 
 /// A file whose writer has not closed it, or not given it its name, counts as being copied for so long after it grew last.
 const SIGNS: Duration = Duration::from_secs(10);
 /// The same of a file of whose writer nothing is known.
-const STILL: Duration = Duration::from_secs(1);
+const STILL: Duration = Duration::from_secs(2);
 
-/// The name that a copying program will give to the file with this one: rsync, Syncthing, Nextcloud, `ProFTPD` and lftp, and
-/// whatever appends to the name.
+/// The name that a copying program will give to the file with this one: rsync, rclone, Syncthing, Nextcloud, `ProFTPD` and
+/// lftp, and whatever appends to the name.
 pub(super) fn target(temporary: &OsStr) -> Option<&str> {
     let name = temporary.to_str()?;
     let appended = [".part", ".filepart", ".crdownload"];
     let appended = appended.iter().find_map(|end| name.strip_suffix(end));
+    // rclone puts eight digits in between
+    let rclone = || {
+        let (target, digits) = name.strip_suffix(".partial")?.rsplit_once('.')?;
+        let is_random = digits.len() == 8 && digits.bytes().all(|b| b.is_ascii_alphanumeric());
+        is_random.then_some(target)
+    };
+    let appended = appended.or_else(rclone).or(name.strip_suffix(".partial"));
     let hidden = name.strip_prefix('.').and_then(|rest| {
         let syncthing = || rest.strip_prefix("syncthing.")?.strip_suffix(".tmp");
         let ftp = || rest.strip_prefix("in.")?.strip_suffix('.');
@@ -72,6 +79,8 @@ pub struct Coming {
     signs: BTreeMap<String, Sign>,
     /// Finds their names in texts, in the same order.
     names: Option<AhoCorasick>,
+    /// Those that the scan found as they are now.
+    dropped: Vec<Found>,
 }
 
 impl Coming {
@@ -109,6 +118,10 @@ impl Coming {
                 } else {
                     STILL
                 };
+                if age(found.stamp.mtime, clock).is_none_or(|age| age >= patience) {
+                    // if it grows after all, that is news
+                    finished.take(&found.place);
+                }
                 add(
                     found.path.clone(),
                     found.place.clone(),
@@ -122,17 +135,55 @@ impl Coming {
                 .get(path)
                 .is_some_and(|sign: &Sign| sign.place == *place)
         };
-        scan.changed
-            .retain(|found| !is_growing(&found.path, &found.place));
+        let (dropped, changed) = std::mem::take(&mut scan.changed)
+            .into_iter()
+            .partition(|found| is_growing(&found.path, &found.place));
+        scan.changed = changed;
+        // what comes under another name has gone only for a while
+        scan.gone.retain(|path| !signs.contains_key(path));
         let names = signs
             .keys()
             .map(|path| path.rsplit('/').next().unwrap_or(path));
         // too many names to find them all at once are no reason to fail
         let names = AhoCorasick::new(names).ok().filter(|_| !signs.is_empty());
-        Self { signs, names }
+        Self {
+            signs,
+            names,
+            dropped,
+        }
     }
 
-    /// The path of a file that is being copied and whose name stands in this text.
+    /// Whether nothing is being copied.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.signs.is_empty()
+    }
+
+    /// Whether the file with this path is being copied.
+    #[must_use]
+    pub fn holds(&self, path: &str) -> bool {
+        self.signs.contains_key(path)
+    }
+
+    /// Puts the published copies of files that nobody knew before in the place of those that grow.
+    pub fn stand_in(&self, scan: &mut Scan, copy: impl Fn(&str) -> Option<PathBuf>) {
+        for found in &self.dropped {
+            if let Some(place) = copy(&found.path)
+                && let Some(stamp) = stamp_of(&place)
+            {
+                scan.places.insert(found.path.clone(), place.clone());
+                scan.changed.push(Found {
+                    place,
+                    stamp,
+                    ..found.clone()
+                });
+            }
+        }
+        scan.changed.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+
+    /// The path of a file that is being copied and whose name stands in this text. References may be written in other ways:
+    /// it is a hint.
     #[must_use]
     pub fn named_in(&self, text: &[u8]) -> Option<&str> {
         let names = self.names.as_ref()?;
@@ -197,6 +248,8 @@ mod tests {
             ("boat.png.part", Some("boat.png")),
             ("boat.png.filepart", Some("boat.png")),
             ("boat.png.crdownload", Some("boat.png")),
+            ("boat.png.1a2b3c4d.partial", Some("boat.png")),
+            ("boat.png.partial", Some("boat.png")),
             // articles are read when they are whole, whatever their names were
             (".a.md.Ab3dE9", None),
             (".boat.png.swp", None),

@@ -29,7 +29,7 @@ const ARTICLES: [&str; 9] = [
 const UNREAD: [&str; 5] = ["rst", "adoc", "org", "mdx", "ipynb"];
 
 /// What editors, synchronisers and downloads leave behind.
-const LEFTOVERS: [&str; 7] = [
+const LEFTOVERS: [&str; 8] = [
     ".swp",
     ".bak",
     ".tmp",
@@ -37,6 +37,7 @@ const LEFTOVERS: [&str; 7] = [
     ".part",
     ".filepart",
     ".crdownload",
+    ".partial",
 ];
 
 pub(super) fn classify(name: &OsStr, path: &str) -> Class {

@@ -163,7 +163,9 @@ impl Part {
         scan.closed.extend(more.closed);
         scan.files += more.files;
         scan.places.extend(more.places);
-        scan.temporary.extend(more.temporary);
+        for (path, growing) in more.temporary {
+            scan.expect(path, growing);
+        }
         scan.problems.extend(more.problems);
         self.links.extend(other.links);
         self.unread.extend(other.unread);
@@ -401,7 +403,7 @@ impl Walk<'_> {
             {
                 let target = inside(folder_path, OsStr::new(target));
                 let growing = (place.join(name), stamp(&meta).mtime);
-                part.scan.temporary.insert(target, growing);
+                part.scan.expect(target, growing);
             }
             return;
         };

@@ -1,7 +1,9 @@
 //! A clock that lies: of a board without a battery, or after a run in a wrong year. What the ledger recorded tells which of
 //! the two is wrong.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 
 use super::identity::same_date;
 use super::{Candidate, FeedRecord, Ledger, Record};
@@ -12,6 +14,9 @@ use crate::site::Site;
 pub(super) const AHEAD: TimeDelta = TimeDelta::seconds(60);
 /// A clock that is behind a recorded instant by no more than this is wrong itself; an instant further ahead is.
 const YEAR: TimeDelta = TimeDelta::days(365);
+
+/// On so many days a clock may have been wrong that is sound now.
+const FEW: usize = 3;
 
 /// Which of clock and ledger is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +36,12 @@ impl Ledger {
     #[must_use]
     pub fn judge(&self, now: DateTime<Utc>, last: Option<DateTime<Utc>>) -> Verdict {
         let is_ahead = |instant: &DateTime<Utc>| *instant > now + AHEAD;
+        // RFC 3339 has no later year
+        if now.year() > 9999 {
+            let records = self.records().flat_map(|record| recorded(&record));
+            let newest = records.chain(self.feeds().map(|feed| feed.changed)).max();
+            return Verdict::Clock(newest.unwrap_or(DateTime::UNIX_EPOCH));
+        }
         let mut hints = self.feeds().map(|feed| feed.changed).chain(last);
         if !hints.any(|hint| is_ahead(&hint)) {
             return Verdict::Sound;
@@ -44,10 +55,12 @@ impl Ledger {
             return Verdict::Sound;
         };
         let newest = all.last().copied().unwrap_or(now);
-        let has_past = all.first().is_some_and(|first| *first <= now);
-        // a run or two with a wrong clock leave instants close to each other; a blog leaves them over years
-        let is_far_off = *nearest - now > YEAR && newest - *nearest <= YEAR;
-        if has_past && is_far_off {
+        let past = all.iter().filter(|instant| **instant <= now).count();
+        let ahead: Vec<&DateTime<Utc>> = all.iter().filter(|instant| is_ahead(instant)).collect();
+        let days: BTreeSet<NaiveDate> = ahead.iter().map(|instant| instant.date_naive()).collect();
+        // runs with a wrong clock leave few instants, or such as are close to each other; a blog leaves many, over years
+        let is_like_a_run = newest - *nearest <= YEAR || ahead.len() < past || days.len() <= FEW;
+        if past > 0 && *nearest - now > YEAR && is_like_a_run {
             Verdict::Ledger(newest)
         } else {
             Verdict::Clock(newest)
@@ -82,18 +95,56 @@ impl Ledger {
         (records.collect(), feeds.collect())
     }
 
-    /// Whether subscribers have this article: at its path, under its id, or under the name that it had before.
+    /// What subscribers have, to be asked for many articles.
     #[must_use]
-    pub fn shows(&self, candidate: &Candidate, site: &Site) -> bool {
-        let lives = |record: &Record| record.gone.is_none();
+    pub fn living(&self) -> Living {
+        let mut living = Living::default();
+        for record in self.records().filter(|record| record.gone.is_none()) {
+            if let Some(title) = record.title.clone() {
+                living
+                    .by_title
+                    .entry(title)
+                    .or_default()
+                    .push(record.clone());
+            }
+            living
+                .by_digest
+                .entry(record.digest.clone())
+                .or_default()
+                .push(record);
+        }
+        living
+    }
+
+    /// Whether subscribers have this article: at its path, under its id, or, among the `living`, under the name that it had
+    /// before.
+    #[must_use]
+    pub fn shows(&self, candidate: &Candidate, living: &Living, site: &Site) -> bool {
         let own = self.at(&candidate.path);
         let own = own.or_else(|| self.get(candidate.id.as_deref()?));
-        own.as_ref().is_some_and(lives)
-            || self.records().any(|record| {
-                let has_title = candidate.title.is_some() && record.title == candidate.title;
-                let is_alike = record.digest == candidate.digest || has_title;
-                lives(&record) && is_alike && same_date(candidate, &record, site)
-            })
+        match own {
+            Some(own) => own.gone.is_none(),
+            None => living.like(candidate, site).is_some(),
+        }
+    }
+}
+
+/// The records of what subscribers have, by what they say.
+#[derive(Debug, Default)]
+pub struct Living {
+    by_digest: HashMap<String, Vec<Record>>,
+    by_title: HashMap<String, Vec<Record>>,
+}
+
+impl Living {
+    /// The record of an article that says the same as this one, or has the same title, of the same date.
+    #[must_use]
+    pub fn like(&self, candidate: &Candidate, site: &Site) -> Option<&Record> {
+        let says = self.by_digest.get(&candidate.digest);
+        let titled = candidate.title.as_ref();
+        let titled = titled.and_then(|title| self.by_title.get(title));
+        let mut alike = says.into_iter().chain(titled).flatten();
+        alike.find(|record| same_date(candidate, record, site))
     }
 }
 

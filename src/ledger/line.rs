@@ -181,6 +181,11 @@ fn is_sound(line: &[u8], value: &impl Serialize) -> bool {
     })
 }
 
+/// Whether a line has a sum.
+pub(super) fn has_sum(line: &[u8]) -> bool {
+    memchr::memmem::find(line, b"\"sum\"").is_some()
+}
+
 /// What a line is.
 enum Line {
     Empty,
@@ -276,7 +281,9 @@ pub enum DefaultTitle {
     Is(String),
     /// It said so, in a line that is damaged.
     Damaged,
-    /// It says nothing.
+    /// It has none: somebody gave it a title when it was published.
+    None,
+    /// It does not know the main feed.
     Unknown,
 }
 
@@ -284,22 +291,26 @@ pub enum DefaultTitle {
 #[must_use]
 pub fn default_title(lines: &[u8]) -> DefaultTitle {
     let mut end = lines.len();
+    let mut found = DefaultTitle::Unknown;
     // most lines are of articles, and are not understood
     while let Some(at) = memchr::memmem::rfind(&lines[..end], b"\"feed\"") {
         let start = memchr::memrchr(b'\n', &lines[..at]).map_or(0, |newline| newline + 1);
         let stop = memchr::memchr(b'\n', &lines[at..]).map_or(lines.len(), |newline| at + newline);
-        let is_of_main = |feed: &FeedRecord| feed.feed.is_empty() && feed.title.is_some();
         match understand(&lines[start..stop]) {
-            Line::Feed(feed) if is_of_main(&feed) => {
-                return feed.title.map_or(DefaultTitle::Unknown, DefaultTitle::Is);
-            }
-            Line::Unsound(Unsound::Feed(feed)) if is_of_main(&feed) => {
+            Line::Feed(feed) if feed.feed.is_empty() => match feed.title {
+                Some(title) => return DefaultTitle::Is(title),
+                None => found = DefaultTitle::None,
+            },
+            Line::Unsound(Unsound::Feed(feed)) if feed.feed.is_empty() => {
                 return DefaultTitle::Damaged;
             }
-            _ => end = start,
+            // which feed's line that was cannot be told
+            Line::Fault(_) => return DefaultTitle::Damaged,
+            _ => {}
         }
+        end = start;
     }
-    DefaultTitle::Unknown
+    found
 }
 
 fn sound_feed(line: &[u8], feed: FeedRecord) -> Line {
@@ -338,7 +349,60 @@ fn understand(line: &[u8]) -> Line {
             }
         })
     };
-    is.unwrap_or_else(|error| Line::Fault(error.to_string()))
+    is.unwrap_or_else(|error| match readable(line) {
+        Some(unsound) => Line::Unsound(unsound),
+        None => Line::Fault(error.to_string()),
+    })
+}
+
+/// What can still be read of a line that is no JSON any more, if it tells which article or feed it is of.
+fn readable(line: &[u8]) -> Option<Unsound> {
+    // one that was cut off is torn, and not damaged
+    if !line.ends_with(b"}") {
+        return None;
+    }
+    let text = String::from_utf8_lossy(line);
+    let mut values = serde_json::Map::new();
+    for key in [
+        "feed",
+        "path",
+        "id",
+        "kind",
+        "seen",
+        "published",
+        "updated",
+        "digest",
+        "title",
+        "of",
+        "page",
+        "gone",
+        "changed",
+    ] {
+        let Some((_, rest)) = text.split_once(&format!("\"{key}\":")) else {
+            continue;
+        };
+        let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+        if let Some(Ok(value)) = stream.next() {
+            values.insert(key.to_owned(), value.into());
+        }
+    }
+    if text.contains("\"undated\":true") {
+        values.insert("undated".to_owned(), true.into());
+    }
+    let first = ["seen", "published", "changed"];
+    let instant = first.iter().find_map(|key| values.get(*key)).cloned()?;
+    for key in first {
+        values.entry(key).or_insert_with(|| instant.clone());
+    }
+    values.entry("digest").or_insert_with(|| "".into());
+    let is_feed = text.contains("\"feed\"");
+    let values = serde_json::Value::Object(values);
+    if is_feed {
+        serde_json::from_value(values).ok().map(Unsound::Feed)
+    } else {
+        let record: Record = serde_json::from_value(values).ok()?;
+        Some(Unsound::Article(Box::new(record)))
+    }
 }
 
 /// Takes over what a line says of an article; its id, if its path is another's too.

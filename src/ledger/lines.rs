@@ -144,6 +144,11 @@ impl Lines {
         self.record(number)
     }
 
+    /// The text of the line of `id`.
+    pub(super) fn line(&self, id: &str) -> Option<&[u8]> {
+        self.text_of(self.number_of(id)?)
+    }
+
     pub(super) fn holds(&self, id: &str) -> bool {
         self.number_of(id).is_some()
     }

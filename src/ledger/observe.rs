@@ -1,5 +1,6 @@
 //! One turn of the ledger: what is in the folder meets what is remembered.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Datelike, SubsecRound, TimeDelta, Utc};
@@ -7,7 +8,7 @@ use rayon::prelude::*;
 
 use super::clock::AHEAD;
 use super::identity::{name, numbered, renames, same_date};
-use super::{Ledger, Minted, Record};
+use super::{Ledger, Living, Minted, Record};
 use crate::article::{Article, Date, id, location};
 use crate::link;
 use crate::problem::Problem;
@@ -158,6 +159,7 @@ impl Ledger {
             site,
             now: now.instant,
             clock: now.clock,
+            living: OnceCell::new(),
             found: Observation::default(),
         };
         candidates.retain(|candidate| turn.may_be_due(candidate));
@@ -179,6 +181,8 @@ struct Turn<'a> {
     site: &'a Site,
     now: DateTime<Utc>,
     clock: DateTime<Utc>,
+    /// What subscribers have; found when it is asked for.
+    living: OnceCell<Living>,
     found: Observation,
 }
 
@@ -271,7 +275,10 @@ impl Turn<'_> {
     ) -> bool {
         let is_early = published.is_some_and(|published| published > self.clock);
         let is_late = expires.is_some_and(|expires| expires <= self.now);
-        let is_public = (is_early || is_late) && self.ledger.shows(candidate, self.site);
+        let is_public = (is_early || is_late) && {
+            let living = self.living.get_or_init(|| self.ledger.living());
+            self.ledger.shows(candidate, living, self.site)
+        };
         for instant in published.into_iter().chain(expires) {
             self.wake_at(instant);
         }

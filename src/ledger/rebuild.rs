@@ -1,6 +1,6 @@
 //! A ledger that is lost, damaged or too old comes back from what was published.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use percent_encoding::percent_decode_str;
@@ -64,8 +64,8 @@ impl Ledger {
         found
     }
 
-    /// Takes over what damaged lines say of articles whose entries are published: the entry tells the id and the dates, and
-    /// the line all the rest. To be done before [`rebuild`](Self::rebuild), which knows nothing of the rest.
+    /// Takes over what damaged lines say of articles whose entries are published: the entry tells the id, the dates and the
+    /// page, and the line the rest. To be done before [`rebuild`](Self::rebuild), which knows nothing of the rest.
     pub fn salvage(
         &mut self,
         lines: &[&Record],
@@ -73,31 +73,46 @@ impl Ledger {
         articles: &[Article],
         site: &Site,
     ) {
+        if lines.is_empty() {
+            return;
+        }
+        let (files, entries) = (Files::of(articles), Entries::of(published, site));
         for says in lines {
-            let Some(entry) = self.entry_of(says, published, site) else {
+            let Some(entry) = self.entry_of(says, &entries, &files) else {
                 continue;
             };
-            let at_path = |article: &&Article| says.path.as_ref() == Some(&article.path);
-            let free = |article: &&Article| {
+            let is_free = |article: &Article| {
                 let other = self.at(&article.path);
                 other.is_none_or(|other| other.id == entry.id)
             };
-            let free: Vec<&Article> = articles.iter().filter(free).collect();
-            let article = articles.iter().find(at_path);
+            let search = |fits: &dyn Fn(&Article) -> bool| {
+                let mut found = articles
+                    .iter()
+                    .filter(|article| fits(article) && is_free(article));
+                found.next().filter(|_| found.next().is_none())
+            };
+            let at_path = says.path.as_deref().and_then(|path| files.at(path));
+            let at_path = at_path.filter(|article| is_free(article));
             // the damage may be in its path
-            let article = article
-                .or_else(|| only(&free, |article| has_id(article, &entry.id, site)))
-                .or_else(|| only(&free, |article| article.digest == says.digest))
-                .or_else(|| only(&free, |article| has_title_and_date(article, entry, site)));
+            let article = at_path
+                .filter(|article| {
+                    article.digest == says.digest
+                        || has_title(article, says.title.as_deref())
+                        || has_id(article, &entry.id, site)
+                })
+                .or_else(|| files.with_digest(&says.digest, is_free))
+                .or_else(|| search(&|article| has_id(article, &entry.id, site)))
+                .or_else(|| search(&|article| has_title_and_date(article, entry, site)))
+                .or(at_path);
             let found = record(entry, article, site);
-            self.put(&Record {
+            self.put_if_new(&Record {
                 path: found.path.clone().or_else(|| says.path.clone()),
                 minted: says.minted,
                 seen: says.seen,
                 nth: found.nth.or(says.nth.filter(|_| article.is_none())),
                 undated: article.map_or(says.undated, |article| article.published.is_none()),
                 digest: article.map_or_else(|| says.digest.clone(), |a| a.digest.clone()),
-                page: says.page.clone().or_else(|| found.page.clone()),
+                page: found.page.clone().or_else(|| says.page.clone()),
                 gone: None,
                 was: says.was.clone(),
                 ..found
@@ -105,71 +120,103 @@ impl Ledger {
         }
     }
 
-    /// The published entry that a damaged line speaks of: of its id, or, if the damage is there, the only one that nobody knows
-    /// and that has its page, or its title and its date.
+    /// The published entry that a damaged line speaks of: that of its id, if something else agrees with it; or, if the damage
+    /// is in the id, the only one that no line knows and that has its page, or its title and its date.
     fn entry_of<'p>(
         &self,
         says: &Record,
-        published: &'p [Remembered],
-        site: &Site,
+        entries: &Entries<'p>,
+        files: &Files<'_>,
     ) -> Option<&'p Remembered> {
-        if let Some(entry) = published.iter().find(|entry| entry.id == says.id) {
-            return Some(entry);
-        }
-        let unknown: BTreeMap<&str, &Remembered> = published
-            .iter()
-            .rev()
-            .filter(|entry| !self.knows(&entry.id))
-            .map(|entry| (entry.id.as_str(), entry))
-            .collect();
-        let is_it = |entry: &&&Remembered| {
-            let page = entry.link.as_deref().and_then(|link| page(link, site));
-            let has_page = page.is_some() && page == says.page;
-            has_page || entry.title == says.title && entry.published == says.published
+        let own = entries.by_id.get(says.id.as_str()).filter(|(entry, page)| {
+            // a sound line of a file that is there has the id already
+            let other = self.get(&entry.id).and_then(|record| record.path);
+            let is_of_other = other
+                .is_some_and(|path| Some(&path) != says.path.as_ref() && files.at(&path).is_some());
+            let agrees = page.is_some() && *page == says.page
+                || entry.title == says.title
+                || entry.published == says.published;
+            agrees && !is_of_other
+        });
+        let unknown = |entry: &&'p Remembered| !self.knows(&entry.id);
+        let by_page = || {
+            let page = says.page.as_deref()?;
+            (*entries.by_page.get(page)?).filter(unknown)
         };
-        let mut fitting = unknown.values().filter(is_it);
-        fitting.next().filter(|_| fitting.next().is_none()).copied()
+        let by_title = || {
+            let key = (says.title.as_deref(), says.published);
+            (*entries.by_title.get(&key)?).filter(unknown)
+        };
+        own.map(|(entry, _)| *entry)
+            .or_else(by_page)
+            .or_else(by_title)
     }
 
     /// Takes over what damaged lines say of what no feed shows, as far as no other line knows better.
-    pub fn salvage_rest(&mut self, lines: &[&Record], published: &[Remembered]) {
+    pub fn salvage_rest(
+        &mut self,
+        lines: &[&Record],
+        published: &[Remembered],
+        articles: &[Article],
+    ) {
+        if lines.is_empty() {
+            return;
+        }
+        let files = Files::of(articles);
+        let published: HashSet<&str> = published.iter().map(|entry| entry.id.as_str()).collect();
+        let mut digests = HashSet::new();
+        let mut titles = HashSet::new();
+        for record in self.records() {
+            titles.extend(record.title.map(|title| (title, record.published)));
+            digests.insert(record.digest);
+        }
         for says in lines {
-            if published.iter().any(|entry| entry.id == says.id) {
+            if published.contains(says.id.as_str()) {
                 continue;
             }
-            // the damage may be in its id: then an earlier line knows the article, or its path has another record
-            let is_it = |other: &Record| {
-                let same_words = other.title.is_some() && other.title == says.title;
-                other.digest == says.digest || same_words && other.published == says.published
+            // the damage may be in its id: then an earlier line knows the article
+            let title = says.title.clone().map(|title| (title, says.published));
+            let is_like_another = || {
+                digests.contains(&says.digest) || title.is_some_and(|title| titles.contains(&title))
             };
-            let path = says.path.as_ref();
-            let is_taken = path
-                .and_then(|path| self.at(path))
-                .is_some_and(|other| other.id != says.id);
             let is_known = self.get(&says.id).is_some();
-            let is_other = !is_known && (self.knows(&says.id) || self.records().any(|r| is_it(&r)));
-            if !is_taken && !is_other {
-                self.put(says);
+            if !is_known && (self.knows(&says.id) || is_like_another()) {
+                continue;
             }
+            // or in its path: then that is another's, or there is no such file
+            let is_free = |path: &str| self.at(path).is_none_or(|other| other.id == says.id);
+            let path = says.path.as_deref().filter(|path| is_free(path));
+            let is_there = path.is_some_and(|path| files.at(path).is_some());
+            let moved = (!is_there)
+                .then(|| files.with_digest(&says.digest, |article| is_free(&article.path)))
+                .flatten();
+            let path = moved.map(|article| article.path.as_str()).or(path);
+            self.put_if_new(&Record {
+                path: path.map(str::to_owned),
+                // without a file it waits to be found again
+                gone: says.gone.or_else(|| path.is_none().then_some(says.seen)),
+                ..(*says).clone()
+            });
         }
     }
 
-    /// Takes over what a damaged line says of a feed. What the feed is called its documents know better.
-    pub fn salvage_feed(&mut self, says: &FeedRecord, published_title: Option<&str>) {
-        let title = says
-            .title
-            .as_ref()
-            .map(|title| published_title.unwrap_or(title).to_owned());
-        match self.feed(&says.feed) {
-            None => self.put_feed(FeedRecord {
-                title,
-                ..says.clone()
-            }),
-            Some(known) if known.title != title => {
-                let known = known.clone();
-                self.put_feed(FeedRecord { title, ..known });
-            }
-            Some(_) => {}
+    fn put_if_new(&mut self, record: &Record) {
+        if self.get(&record.id).as_ref() != Some(record) {
+            self.put(record);
+        }
+    }
+
+    /// Takes over what a damaged line says of a feed. What the feed is called, and what it is of, its documents know better.
+    pub fn salvage_feed(&mut self, says: &FeedRecord, title: Option<&str>, of: Option<String>) {
+        let known = self.feed(&says.feed).unwrap_or(says);
+        let title = says.title.as_deref().map(|said| title.unwrap_or(said));
+        let found = FeedRecord {
+            title: title.map(str::to_owned).or_else(|| known.title.clone()),
+            of: of.or_else(|| known.of.clone()),
+            ..known.clone()
+        };
+        if self.feed(&says.feed) != Some(&found) {
+            self.put_feed(found);
         }
     }
 
@@ -187,21 +234,112 @@ impl Ledger {
         });
     }
 
-    /// Takes over the id of a published feed that the ledger does not know.
-    pub fn rebuild_feed(&mut self, name: &str, id: &str, changed: DateTime<Utc>) {
-        if self.feed(name).is_none() {
-            let minted = minted(id);
-            self.put_feed(FeedRecord {
+    /// Takes over the id of a published feed that the ledger does not know, and the term that it is `of`; and the date of one
+    /// that was changed after the ledger was written.
+    pub fn rebuild_feed(
+        &mut self,
+        name: &str,
+        id: &str,
+        changed: DateTime<Utc>,
+        of: Option<String>,
+    ) {
+        let digest = String::new();
+        match self.feed(name).cloned() {
+            Some(known) if known.changed >= changed => {}
+            Some(known) => self.put_feed(FeedRecord {
+                changed,
+                digest,
+                ..known
+            }),
+            None => self.put_feed(FeedRecord {
                 feed: name.to_owned(),
                 title: None,
-                of: None,
+                of,
                 id: id.to_owned(),
-                minted,
+                minted: minted(id),
                 changed,
-                digest: String::new(),
-            });
+                digest,
+            }),
         }
     }
+}
+
+/// Articles, as a rebuild looks for them.
+struct Files<'a> {
+    by_path: HashMap<&'a str, &'a Article>,
+    by_digest: HashMap<&'a str, Vec<&'a Article>>,
+}
+
+impl<'a> Files<'a> {
+    fn of(articles: &'a [Article]) -> Self {
+        let mut by_digest: HashMap<&str, Vec<&Article>> = HashMap::new();
+        for article in articles {
+            by_digest.entry(&article.digest).or_default().push(article);
+        }
+        let by_path = articles
+            .iter()
+            .map(|article| (article.path.as_str(), article));
+        Self {
+            by_path: by_path.collect(),
+            by_digest,
+        }
+    }
+
+    fn at(&self, path: &str) -> Option<&'a Article> {
+        self.by_path.get(path).copied()
+    }
+
+    /// The only one that says this, and that fits.
+    fn with_digest(&self, digest: &str, fits: impl Fn(&Article) -> bool) -> Option<&'a Article> {
+        let mut alike = self
+            .by_digest
+            .get(digest)?
+            .iter()
+            .filter(|article| fits(article));
+        alike.next().filter(|_| alike.next().is_none()).copied()
+    }
+}
+
+/// Published entries, as a rebuild looks for them; `None` where several fit.
+struct Entries<'p> {
+    /// With the paths of their pages.
+    by_id: HashMap<&'p str, (&'p Remembered, Option<String>)>,
+    by_page: HashMap<String, Option<&'p Remembered>>,
+    by_title: HashMap<(Option<&'p str>, DateTime<Utc>), Option<&'p Remembered>>,
+}
+
+impl<'p> Entries<'p> {
+    fn of(published: &'p [Remembered], site: &Site) -> Self {
+        let mut entries = Self {
+            by_id: HashMap::new(),
+            by_page: HashMap::new(),
+            by_title: HashMap::new(),
+        };
+        for entry in published {
+            if entries.by_id.contains_key(entry.id.as_str()) {
+                continue;
+            }
+            let page = entry.link.as_deref().and_then(|link| page(link, site));
+            if let Some(page) = &page {
+                let of_page = entries.by_page.entry(page.clone());
+                of_page
+                    .and_modify(|other| *other = None)
+                    .or_insert(Some(entry));
+            }
+            let of_title = entries
+                .by_title
+                .entry((entry.title.as_deref(), entry.published));
+            of_title
+                .and_modify(|other| *other = None)
+                .or_insert(Some(entry));
+            entries.by_id.insert(&entry.id, (entry, page));
+        }
+        entries
+    }
+}
+
+fn has_title(article: &Article, title: Option<&str>) -> bool {
+    title.is_some() && article.title.as_ref().map(|title| title.text.as_str()) == title
 }
 
 fn only<'a>(articles: &[&'a Article], fits: impl Fn(&Article) -> bool) -> Option<&'a Article> {

@@ -30,6 +30,8 @@ pub(super) struct Books {
     length: usize,
     /// … unless all of it is to be written anew.
     pub(super) rewrite: bool,
+    /// Whether the manifest was written with this very ledger.
+    pub(super) is_marked: bool,
     /// To so many bytes the file is cut before, where no other file can take its place.
     cut: Option<usize>,
     pub(super) faults: Vec<Fault>,
@@ -46,7 +48,7 @@ impl Books {
         let is_same = stamp.is_some() && stamp == desk.ledger_stamp;
         desk.is_settled &= is_same;
         let known = desk.ledger.take().filter(|_| is_same);
-        let (ledger, faults) = match known {
+        let (mut ledger, mut faults) = match known {
             Some(ledger) => (ledger, Vec::new()),
             None => read_ledger(config, desk, is_same)?,
         };
@@ -63,6 +65,14 @@ impl Books {
             Some((_, manifest)) => Some(manifest),
             None => disk.manifest(&mut problems)?,
         };
+        let mark = manifest.as_ref().map(|manifest| &manifest.ledger);
+        let is_marked =
+            mark.is_some_and(|mark| mark.hash == LedgerMark::of(ledger.text(), ledger.len()).hash);
+        if !is_marked && desk.index.is_some() {
+            // an index says nothing of what a line became since
+            desk.index = None;
+            (ledger, faults) = Ledger::of(ledger.text().to_vec());
+        }
         // an editor may have taken the last line end, and a line must not be appended to a line
         let text = ledger.text();
         let rewrite = !faults.is_empty() || !(text.is_empty() || text.ends_with(b"\n"));
@@ -70,6 +80,7 @@ impl Books {
             length: text.len(),
             ledger,
             rewrite,
+            is_marked,
             cut: None,
             faults,
             manifest,
@@ -93,7 +104,7 @@ impl Books {
         match self.ledger.judge(order.now, last) {
             Verdict::Sound => {}
             Verdict::Clock(newest) => {
-                if newest - order.now > TimeDelta::hours(1) {
+                if (newest - order.now).abs() > TimeDelta::hours(1) {
                     let what = format!(
                         "was written at {}, and the clock says {}",
                         said(newest),
@@ -344,7 +355,9 @@ impl Books {
 
     /// Writes the text of the ledger, or appends to it.
     fn write_ledger(&self, config: &Config, text: &[u8], had_text: bool) -> Result<()> {
-        let path = &config.ledger;
+        // a link to the file stays one
+        let place = config.ledger.canonicalize();
+        let path = place.as_ref().unwrap_or(&config.ledger);
         let failed = || format!("cannot write `{}`", path.display());
         if let Some(length) = self.cut {
             return durable::mend(path, length as u64, text).with_context(failed);

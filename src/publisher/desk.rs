@@ -325,6 +325,11 @@ impl Desk {
         }
     }
 
+    /// Whether a published article shows the asset at this path.
+    pub(super) fn shows(&self, path: &str) -> bool {
+        self.shown.values().any(|shown| shown.assets.contains(path))
+    }
+
     /// These documents were made, and are not what is published: none of them can be kept, and no asset of theirs.
     pub(super) fn distrust_made(&mut self, made: &BTreeSet<String>) {
         self.assets.clear();

@@ -17,27 +17,26 @@ use crate::problem::Problem;
 pub(super) enum Step {
     /// It goes without what it can do without: its picture, its files, the addresses of its authors.
     Plain,
-    /// It stays as it is: all entries are refused, with these things and without them, so the document is at fault.
-    Whole,
     /// It is as subscribers have it.
     Previous,
     /// It is in no document.
     Out,
+    /// It stays as it is: all entries are refused, whatever becomes of them, so the document is at fault.
+    Whole,
 }
 
-/// So many steps an entry takes at most.
+/// The most steps that an entry takes.
 pub(super) const STEPS: usize = 4;
 
 impl Step {
-    /// The step that comes after `before`. An entry never costs its article the place in a feed if all others are refused
-    /// too.
+    /// The step that comes after `before`. If all entries of a document are refused, none of them is left out for that.
     fn after(before: Option<Self>, is_of_all: bool) -> Option<Self> {
         match (before, is_of_all) {
             (None, _) => Some(Self::Plain),
-            (Some(Self::Plain), true) => Some(Self::Whole),
-            (Some(Self::Plain | Self::Whole), false) => Some(Self::Previous),
-            (Some(Self::Previous), false) => Some(Self::Out),
-            (Some(Self::Whole | Self::Previous), true) | (Some(Self::Out), _) => None,
+            (Some(Self::Plain), _) => Some(Self::Previous),
+            (Some(Self::Previous), true) => Some(Self::Whole),
+            (Some(Self::Previous | Self::Whole), false) => Some(Self::Out),
+            (Some(Self::Whole), true) | (Some(Self::Out), _) => None,
         }
     }
 }
@@ -46,6 +45,8 @@ impl Step {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Fallback {
     pub(super) step: Step,
+    /// Whether all entries of the document were refused.
+    is_of_all: bool,
     /// Of which version of the article.
     version: u64,
     /// What a document may not hold, as it was found first.
@@ -53,6 +54,11 @@ pub(super) struct Fallback {
 }
 
 impl Fallback {
+    /// Whether the article as it is now is not published.
+    pub(super) fn is_withheld(&self) -> bool {
+        matches!(self.step, Step::Previous | Step::Out)
+    }
+
     /// What the author is told. Of a document that is at fault itself, the gate tells.
     pub(super) fn problem(&self, path: &str) -> Option<Problem> {
         self.problem_of(self.step, path)
@@ -101,23 +107,46 @@ impl Desk {
         let mut has_stepped = false;
         for (number, culprit) in culprits {
             let before = of(&self.fallbacks, &self.catalogue, number);
-            let Some(step) = Step::after(before.map(|before| before.step), culprit.is_of_all)
-            else {
+            let is_of_all = culprit.is_of_all;
+            let Some(step) = Step::after(before.map(|before| before.step), is_of_all) else {
                 continue;
             };
             let fallback = Fallback {
                 step,
+                is_of_all,
                 version: self.catalogue.version(number),
                 what: before.map_or(culprit.what, |before| before.what.clone()),
             };
             has_stepped = true;
             self.fallbacks.insert(number, fallback);
             self.looks.1.remove(&number);
+            if step == Step::Whole {
+                self.restore_others();
+            }
         }
         if has_stepped {
             self.distrust_made(made);
         }
         has_stepped
+    }
+}
+
+impl Desk {
+    /// Gives back the entries that were replaced because of a document whose own fault it was.
+    fn restore_others(&mut self) {
+        for (number, fallback) in &mut self.fallbacks {
+            if fallback.is_of_all && fallback.step == Step::Previous {
+                fallback.step = Step::Whole;
+                self.looks.1.remove(number);
+            }
+        }
+    }
+
+    /// Whether what the article at a path is now is not published.
+    pub(super) fn is_withheld(&self, path: &str) -> bool {
+        let number = self.catalogue.number(path);
+        let fallback = number.and_then(|number| of(&self.fallbacks, &self.catalogue, number));
+        fallback.is_some_and(Fallback::is_withheld)
     }
 }
 

@@ -172,10 +172,14 @@ fn one(
     let row = catalogue.row(number);
     let path = row.map_or("", |row| &row.path);
     let step = fallback.map(|fallback| fallback.step);
-    let is_unchanged = fallback.is_none();
+    let is_current = fallback.is_none_or(|fallback| !fallback.is_withheld());
+    let mut published = None;
     let whole = match step {
         Some(Step::Out) => None,
-        Some(Step::Previous) => super::read::previous(studio, catalogue, number),
+        Some(Step::Previous) => {
+            published = super::recovery::published_entry(studio, path);
+            super::read::previous(studio, catalogue, number)
+        }
         _ => super::read::whole(studio.config, catalogue, studio.state, number),
     };
     if let (None, Some(Step::Out | Step::Previous), Some(fallback)) = (&whole, step, fallback) {
@@ -186,7 +190,11 @@ fn one(
     let is_unread = whole.is_none();
     let whole = whole.or_else(|| super::read::previous(studio, catalogue, number));
     let entry = whole.and_then(|article| {
-        let public = row?.public()?;
+        let mut public = row?.public()?;
+        // an earlier version was changed earlier
+        if let Some(published) = published {
+            public.updated = published.updated.unwrap_or(public.updated);
+        }
         Some(Entry::new(&public, article))
     });
     let Some(entry) = entry else {
@@ -237,7 +245,7 @@ fn one(
             };
             let is_file = row.is_some_and(|row| row.reading == Reading::Whole);
             // what is kept is what subscribers have
-            if is_file && !studio.is_dry && is_unchanged && !is_unread {
+            if is_file && !studio.is_dry && is_current && !is_unread {
                 intake.put(path, entry.article.body.file.as_bytes());
             }
             Rendered::Whole(Box::new((fragment, shown)))

@@ -106,7 +106,7 @@ pub(super) fn pass(config: &Config, mut edition: Edition, books: &Books) -> Gate
     // each takes several times its length while it is read: large ones come one by one
     let is_large = |document: &Document| match &document.body {
         Body::Memory(bytes) => bytes.len() > LARGE,
-        Body::File(_) | Body::Kept => false,
+        Body::File(..) | Body::Kept => false,
     };
     let documents = &edition.documents;
     let small = documents
@@ -160,19 +160,28 @@ pub(super) fn pass(config: &Config, mut edition: Edition, books: &Books) -> Gate
 /// The entries for which a document is refused.
 fn refusals(findings: &[Finding], document: Option<&Document>) -> Vec<Refusal> {
     let refusing = findings.iter().filter(|finding| finding.refuses);
-    let entries: BTreeMap<&String, &Finding> = refusing
-        .filter_map(|finding| Some((finding.entry.as_ref()?, finding)))
+    let mut entries: BTreeMap<String, &Finding> = refusing
+        .clone()
+        .filter_map(|finding| Some((finding.entry.clone()?, finding)))
         .collect();
+    // where reading ended nobody knew which entry that was
+    let stop = refusing.clone().find(|finding| finding.entry.is_none());
+    if let (Some(finding), Some(document)) = (stop, document)
+        && let Body::Memory(bytes) = &document.body
+    {
+        let broken = check::broken_entries(document.kind, bytes);
+        entries.extend(broken.into_iter().map(|id| (id, finding)));
+    }
     let count = document.and_then(|document| match &document.body {
         Body::Memory(bytes) => Some(check::read::read(document.kind, bytes)?.entries.len()),
-        Body::File(_) | Body::Kept => None,
+        Body::File(..) | Body::Kept => None,
     });
     let is_of_all = match count {
         Some(1) => None,
         count => Some(count.is_some_and(|count| entries.len() >= count)),
     };
     let refusals = entries.into_iter().map(|(id, finding)| Refusal {
-        id: id.clone(),
+        id,
         what: format!("{} ({})", finding.what, finding.rule),
         is_of_all,
     });

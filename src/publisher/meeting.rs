@@ -1,5 +1,6 @@
 //! What was found in the folder meets the ledger: what is public now, and under which id.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
@@ -7,6 +8,7 @@ use rayon::prelude::*;
 
 use super::books::Books;
 use super::desk::Desk;
+use super::early::{self, Wait};
 use super::read::{self, Applied, Look, Offer};
 use super::{Config, Observation, Order};
 use crate::catalogue::{Number, Touched};
@@ -26,16 +28,18 @@ pub(super) fn observe(
     config: &Config,
     books: &mut Books,
     desk: &mut Desk,
-    look: Look,
+    mut look: Look,
     order: &Order,
     clock: DateTime<Utc>,
 ) -> Met {
     desk.has_walked |= look.is_thorough();
+    let coming = std::mem::take(&mut look.coming);
+    let until = coming.until().map(DateTime::from);
     let Applied {
         numbers: mut touched,
         gone,
     } = look.apply(&mut desk.catalogue, &mut desk.aside);
-    let is_suspect = books.examine(config);
+    let is_suspect = books.examine(config, &desk.catalogue);
     let closed = books.hold_closed(&desk.aside.closed);
     touched.extend(desk.catalogue.put(closed));
     let is_settled = desk.is_settled && !is_suspect;
@@ -47,26 +51,50 @@ pub(super) fn observe(
         let row = desk.catalogue.row(*number);
         row.is_none_or(|row| !row.is_stood_in_for())
     };
-    let (whole, broken): (Vec<Number>, Vec<Number>) = touched.iter().partition(|n| is_whole(n));
+    let (whole, mut broken): (Vec<Number>, Vec<Number>) = touched.iter().partition(|n| is_whole(n));
     let catalogue = &desk.catalogue;
-    let offers = whole
-        .par_iter()
-        .map(|number| read::offer(catalogue, *number, config));
-    let offers: Vec<Offer> = offers.collect();
-    let offers = whole
-        .into_iter()
-        .zip(offers)
-        .chain(broken.into_iter().map(|number| {
-            let offer = read::fall_back(
-                &mut desk.catalogue,
-                number,
-                config,
-                books,
-                order,
-                &mut problems,
-            );
-            (number, offer)
-        }));
+    let offers = whole.par_iter().map(|number| {
+        let offer = read::offer(catalogue, *number, config);
+        let wait = match &offer {
+            Offer::Candidate(candidate) => {
+                early::wait(*number, candidate, catalogue, config, books, order, &coming)
+            }
+            _ => None,
+        };
+        (*number, offer, wait)
+    });
+    let offers: Vec<(Number, Offer, Option<Wait>)> = offers.collect();
+    let mut whole = Vec::with_capacity(offers.len());
+    desk.aside.until = until;
+    for (number, offer, wait) in offers {
+        let row = wait
+            .as_ref()
+            .and_then(|wait| Some(early::row(desk.catalogue.row(number)?, wait)));
+        let (Some(wait), Some(row)) = (wait, row) else {
+            whole.push((number, offer));
+            continue;
+        };
+        if let Wait::Until(instant) = wait {
+            let instant = instant.into();
+            let until = desk.aside.until.get_or_insert(instant);
+            *until = (*until).min(instant);
+        }
+        desk.catalogue.put(vec![row]);
+        broken.push(number);
+    }
+    let living = OnceCell::new();
+    let offers = whole.into_iter().chain(broken.into_iter().map(|number| {
+        let offer = read::fall_back(
+            &mut desk.catalogue,
+            number,
+            config,
+            books,
+            order,
+            &living,
+            &mut problems,
+        );
+        (number, offer)
+    }));
     let mut waiting = BTreeSet::new();
     for (number, offer) in offers {
         match offer {

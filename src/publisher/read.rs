@@ -1,5 +1,6 @@
 //! From the folder to rows: scan, read and parse what is new, and what stands in for what is broken.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +19,8 @@ use crate::catalogue::{Catalogue, Class, Number, Reading, Row};
 use crate::config::Config;
 use crate::edition::Kind;
 use crate::folder::{self, Coming, Found, Ours, Scan};
-use crate::ledger::Candidate;
+use crate::ledger::{Candidate, Living};
+use crate::link::PAGES;
 use crate::problem::Problem;
 use crate::state::State;
 use crate::store::Disk;
@@ -46,8 +48,8 @@ pub(super) struct Look {
     sections: BTreeMap<String, Section>,
     /// Whether the whole folder was walked.
     walked: bool,
-    /// When something that is being copied counts as whole, if nothing more happens.
-    until: Option<DateTime<Utc>>,
+    /// What is being copied.
+    pub(super) coming: Coming,
 }
 
 impl Look {
@@ -57,7 +59,7 @@ impl Look {
         let mut gone = scan.gone.iter().filter(|path| !scan.broken.contains(*path));
         let is_same =
             !self.walked || (&scan.broken, &scan.closed) == (&aside.broken, &aside.closed);
-        scan.changed.is_empty() && gone.next().is_none() && is_same && self.until.is_none()
+        scan.changed.is_empty() && gone.next().is_none() && is_same && self.coming.is_empty()
     }
 
     /// Whether all files were looked at.
@@ -79,7 +81,8 @@ impl Look {
             }
         }
         catalogue.sections.append(&mut self.sections);
-        aside.until = self.until;
+        let until = self.coming.until().map(DateTime::from);
+        aside.until = until;
         // what lies beside an index belongs to it: that another one is there now, or none, changes what they are
         let is_new =
             |row: &&Row| aside::is_index(&row.path) && catalogue.number(&row.path).is_none();
@@ -103,7 +106,7 @@ impl Look {
                 closed: self.scan.closed,
                 broken: self.scan.broken,
                 problems: self.scan.problems,
-                until: self.until,
+                until,
             };
         } else {
             let before = catalogue.len();
@@ -203,6 +206,9 @@ pub(super) fn look(
             )));
         }
         let coming = Coming::take(&mut scan, root, &order.finished, (order.clock)());
+        if !coming.is_empty() {
+            coming.stand_in(&mut scan, published_copy(config, catalogue));
+        }
         progress.stage("reading", scan.changed.len());
         let parsed: Vec<Parsed> = scan
             .changed
@@ -231,7 +237,7 @@ pub(super) fn look(
             let shown = parsed
                 .iter()
                 .filter_map(|parsed| parsed.waits_for.as_deref());
-            let known = coming.paths().filter(|path| catalogue.at(path).is_some());
+            let known = coming.paths().filter(|path| desk.shows(path));
             let mut awaited: BTreeSet<&str> = shown.chain(known).collect();
             if !awaited.is_empty() {
                 while !awaited.is_empty() && media_waited < MEDIA_PATIENCE {
@@ -246,7 +252,7 @@ pub(super) fn look(
             let mut look = Look {
                 scan,
                 walked,
-                until: coming.until().map(Into::into),
+                coming,
                 ..Look::default()
             };
             // that there are any is all that is asked from here on
@@ -304,7 +310,7 @@ struct Parsed {
     section: Option<Section>,
     /// Whether what was read is what the scan saw.
     as_seen: bool,
-    /// A file that it shows and that is being copied.
+    /// A file that it seems to show and that is being copied.
     waits_for: Option<String>,
 }
 
@@ -331,16 +337,9 @@ fn parse(found: &Found, config: &Config, order: &Order, coming: &Coming) -> Pars
                     let (outcome, notes) =
                         parsed.unwrap_or_else(|cause| (Outcome::Broken, vec![fault(path, &cause)]));
                     row = match outcome {
-                        Outcome::Article(article)
-                            if article.visibility != Visibility::Draft
-                                && let Some(path) = named =>
-                        {
-                            row.trusted = false;
-                            let early = early(&found.path, &path);
-                            waits_for = Some(path);
-                            row.with(Reading::Early, Some(&article), &[early])
-                        }
                         Outcome::Article(article) => {
+                            let is_draft = article.visibility == Visibility::Draft || found.draft;
+                            waits_for = named.filter(|_| !is_draft);
                             row.with(Reading::Whole, Some(&article), &notes)
                         }
                         Outcome::Held(_) | Outcome::Broken | Outcome::Empty => {
@@ -373,15 +372,21 @@ fn parse(found: &Found, config: &Config, order: &Order, coming: &Coming) -> Pars
     }
 }
 
-/// What the author is told of an article that shows what is being copied.
-fn early(path: &str, media: &str) -> Problem {
-    Problem::warning(
-        path,
-        format!("is held back: `{media}`, which it shows, is being copied"),
-    )
-    .remedy(
-        "it is published as soon as the copy is whole; until then subscribers keep what they have",
-    )
+/// Where the published copies of assets lie that no row tells of.
+fn published_copy<'a>(
+    config: &'a Config,
+    catalogue: &'a Catalogue,
+) -> impl Fn(&str) -> Option<PathBuf> + use<'a> {
+    let disk = Disk::new(&config.feeds, &config.state(), &config.compress);
+    let manifest = disk.manifest(&mut Vec::new()).ok().flatten();
+    move |path| {
+        let route = format!("{PAGES}{path}");
+        let published = manifest.as_ref()?.documents.get(&route)?;
+        let is_copy = catalogue.at(path).is_none()
+            && published.kind == Kind::Asset
+            && disk.lies_well(&route, published);
+        is_copy.then(|| config.feeds.join(route))
+    }
 }
 
 /// What the author is told where we fail.
@@ -433,11 +438,19 @@ pub(super) fn fall_back(
     config: &Config,
     books: &Books,
     order: &Order,
+    living: &OnceCell<Living>,
     problems: &mut Vec<Problem>,
 ) -> Offer {
     let Some(row) = catalogue.row(number) else {
         return Offer::No;
     };
+    if row.reading == Reading::Early {
+        // what waits is offered, or is no article any more
+        let offer = offer(catalogue, number, config);
+        if !matches!(offer, Offer::Candidate(_)) {
+            return offer;
+        }
+    }
     let path = row.path.to_string();
     let modified = if row.stamp.inode == 0 {
         order.now
@@ -449,7 +462,7 @@ pub(super) fn fall_back(
     }
     let kept = books.state.sources.get(&config.state(), &path);
     let Some(article) = kept.and_then(|bytes| again(&path, bytes, config)) else {
-        return under_another_name(catalogue, number, config, books).unwrap_or(Offer::Lost);
+        return under_another_name(catalogue, number, config, books, living).unwrap_or(Offer::Lost);
     };
     if row.reading == Reading::Broken {
         problems.push(still_published(&path));
@@ -465,19 +478,31 @@ pub(super) fn fall_back(
 
 /// What an article offers that waits for a file, and had another name when it was published: it is not withdrawn.
 fn under_another_name(
-    catalogue: &Catalogue,
+    catalogue: &mut Catalogue,
     number: Number,
     config: &Config,
     books: &Books,
+    living: &OnceCell<Living>,
 ) -> Option<Offer> {
     let row = catalogue.row(number)?;
     if row.reading != Reading::Early || books.ledger.at(&row.path).is_some() {
         return None;
     }
+    let (path, modified) = (row.path.to_string(), row.stamp.modified());
     let article = catalogue.article(number)?;
-    let candidate = Candidate::new(&article, row.stamp.modified(), &config.site);
-    let is_public = books.ledger.shows(&candidate, &config.site);
-    is_public.then(|| Offer::Candidate(Box::new(candidate)))
+    let candidate = Candidate::new(&article, modified, &config.site);
+    let living = living.get_or_init(|| books.ledger.living());
+    let former = living.like(&candidate, &config.site)?.path.clone()?;
+    if catalogue.number(&former).is_some() {
+        return None;
+    }
+    let kept = books.state.sources.get(&config.state(), &former);
+    let Some(article) = kept.and_then(|bytes| again(&path, bytes, config)) else {
+        return Some(Offer::Candidate(Box::new(candidate)));
+    };
+    let candidate = Candidate::new(&article, modified, &config.site);
+    catalogue.stand_in(number, Some(article));
+    Some(Offer::Candidate(Box::new(candidate)))
 }
 
 /// Reads what subscribers have already. What would hold an article back that nobody has seen yet does not matter any more.

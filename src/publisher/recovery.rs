@@ -1,24 +1,28 @@
 //! What was published tells what the ledger forgot, and what articles were that cannot be read any longer.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::books::Books;
 use super::read::still_published;
 use super::rendering::Studio;
 use super::{Catalogue, Config, Disk, Ledger, Manifest, Problem};
+use crate::article::head::Labels;
 use crate::article::{Article, Body, Date, Markup, Person, Title, TitleFrom, Visibility, id};
 use crate::catalogue::Number;
 use crate::check::read::{Published, PublishedEntry, read};
-use crate::edition::{Kind, LedgerMark};
+use crate::edition::Kind;
+use crate::feed::By;
 use crate::ledger::{Candidate, Fault, Record, Remembered, Unsound};
+use crate::store::durable;
 
 impl Books {
     /// Says what is wrong with the ledger, and finds out whether it must be rebuilt from what was published.
-    pub(super) fn examine(&mut self, config: &Config) -> bool {
-        self.tell_faults(config);
-        self.is_suspect(config)
+    pub(super) fn examine(&mut self, config: &Config, catalogue: &Catalogue) -> bool {
+        let is_suspect = self.is_suspect(config, catalogue);
+        self.tell_faults(config, is_suspect);
+        is_suspect
     }
 
     /// Takes back from the published feeds what the ledger should know and does not, and what broken articles were.
@@ -43,28 +47,59 @@ impl Books {
         self.resurrect(config, catalogue, lost, candidates, problems, &published);
     }
 
-    fn tell_faults(&mut self, config: &Config) {
+    fn tell_faults(&mut self, config: &Config, is_suspect: bool) {
         let name = config.ledger.display().to_string();
+        let torn = if is_suspect {
+            "it is taken out; what it said is taken from the published feeds"
+        } else {
+            "it is taken out; nothing that was published depends on it"
+        };
+        let (unreadable, damaged) = if durable::is_mount_point(&config.ledger) {
+            (
+                "what it said is taken from the published feeds; mount the folder, so that the line can be taken out",
+                "the published id and dates are used, where there are any; mount the folder, so that the line can be taken out",
+            )
+        } else {
+            (
+                "a copy of the file is kept in `.tidings/`, and what the line said is taken from the published feeds, as far as they have it",
+                "the published id and dates are used, where there are any; to keep your edit, delete `sum`",
+            )
+        };
         for fault in &self.faults {
             self.problems.push(match fault {
-                Fault::Torn { line } => Problem::warning(&name, "the last line was cut off while it was written")
+                Fault::Torn { line } => {
+                    Problem::warning(&name, "the last line was cut off while it was written")
+                        .at(*line)
+                        .remedy(torn)
+                }
+                Fault::Conflict { line } => Problem::warning(
+                    &name,
+                    "holds the marks of a merge conflict",
+                )
+                .at(*line)
+                .remedy(
+                    "both sides are taken; put `ledger.jsonl merge=union` into `.gitattributes`",
+                ),
+                Fault::Damaged {
+                    line,
+                    cause,
+                    says: None,
+                } => Problem::error(&name, format!("this line is no record: {cause}"))
                     .at(*line)
-                    .remedy("it is taken out; nothing that was published depends on it"),
-                Fault::Conflict { line } => Problem::warning(&name, "holds the marks of a merge conflict")
+                    .remedy(unreadable),
+                Fault::Damaged {
+                    line,
+                    cause,
+                    says: Some(_),
+                } => Problem::error(&name, format!("this line is damaged: {cause}"))
                     .at(*line)
-                    .remedy("both sides are taken; put `ledger.jsonl merge=union` into `.gitattributes`"),
-                Fault::Damaged { line, cause, says: None } => Problem::error(&name, format!("this line is no record: {cause}"))
-                    .at(*line)
-                    .remedy("a copy of the file is kept in `.tidings/`, and what the line said is taken from the published feeds"),
-                Fault::Damaged { line, cause, says: Some(_) } => Problem::error(&name, format!("this line is damaged: {cause}"))
-                    .at(*line)
-                    .remedy("the published id and dates are used, where there are any; to keep your edit, delete `sum`"),
+                    .remedy(damaged),
             });
         }
     }
 
     /// Whether the ledger is damaged, missing, or older than what was published with it.
-    fn is_suspect(&mut self, config: &Config) -> bool {
+    fn is_suspect(&mut self, config: &Config, catalogue: &Catalogue) -> bool {
         if self
             .faults
             .iter()
@@ -75,31 +110,54 @@ impl Books {
         let Some(mark) = self.manifest.as_ref().map(|manifest| &manifest.ledger) else {
             return false;
         };
-        if mark.hash == LedgerMark::of(self.ledger.text(), self.ledger.len()).hash {
+        if self.is_marked {
             return false;
         }
         let published = self.published(config);
-        let unknown = |entry: &&PublishedEntry| !self.ledger.knows(&entry.id);
-        let missing = published
-            .iter()
-            .flat_map(|(_, feed)| &feed.entries)
-            .filter(unknown)
+        let entries = || published.iter().flat_map(|(_, feed)| &feed.entries);
+        let missing = entries()
+            .filter(|entry| !self.ledger.knows(&entry.id))
             .count();
-        if self.ledger.len() >= mark.count && missing == 0 {
-            return false;
-        }
-        let name = config.ledger.display().to_string();
-        let what = match self.ledger.len() {
-            0 => format!("is missing or empty, but {} ids were published", mark.count),
-            count => format!(
+        let feeds = published.iter().filter(|(issue, feed)| {
+            let known = self.ledger.feed(&issue.feed).map(|known| known.changed);
+            issue.kind == Kind::Atom && feed.id.is_some() && known < feed.updated
+        });
+        let is_older = entries().any(|entry| self.is_behind(entry, catalogue));
+        let count = self.ledger.len();
+        let what = if count == 0 {
+            format!("is missing or empty, but {} ids were published", mark.count)
+        } else if count < mark.count || missing > 0 {
+            format!(
                 "is older than the feeds: it holds {count} ids of {}",
                 mark.count.max(count + missing)
-            ),
+            )
+        } else if is_older {
+            "is older than the feeds: articles were updated since".to_owned()
+        } else {
+            match feeds.count() {
+                0 => return false,
+                count => format!("is older than {count} of the feeds"),
+            }
         };
+        let name = config.ledger.display().to_string();
         let remedy = "it is rebuilt from the published feeds; restore it from your backup or from git if you can";
         self.problems
             .push(Problem::error(name, what).remedy(remedy));
         true
+    }
+
+    /// Whether an entry was published with a later update than the ledger and the article know. A line without a sum is what
+    /// somebody wrote by hand, and meant.
+    fn is_behind(&self, entry: &PublishedEntry, catalogue: &Catalogue) -> bool {
+        let (Some(updated), Some(record)) = (entry.updated, self.ledger.get(&entry.id)) else {
+            return false;
+        };
+        if updated <= record.effective_update() || !self.ledger.is_summed(&entry.id) {
+            return false;
+        }
+        let number = record.path.and_then(|path| catalogue.number(&path));
+        let article = number.and_then(|number| catalogue.article(number));
+        article.is_none_or(|article| article.updated.is_none())
     }
 
     /// Every feed that the manifest names and that is still there, with its kind.
@@ -126,21 +184,57 @@ impl Books {
         }
         self.ledger
             .salvage(&records, &entries, articles, &config.site);
+        self.ledger.rebuild(&entries, articles, &config.site);
+        self.ledger.salvage_rest(&records, &entries, articles);
+        let by_path: HashMap<&str, &Article> = articles
+            .iter()
+            .map(|article| (article.path.as_str(), article))
+            .collect();
         for (issue, feed) in published {
             if let (Kind::Atom, Some(id), Some(updated)) = (issue.kind, &feed.id, feed.updated) {
-                self.ledger.rebuild_feed(&issue.feed, id, updated);
+                let term = self.term(config, &issue.feed, feed, &by_path);
+                self.ledger.rebuild_feed(&issue.feed, id, updated, term);
             }
         }
-        self.ledger.rebuild(&entries, articles, &config.site);
-        self.ledger.salvage_rest(&records, &entries);
-        for feed in feeds {
-            let mut of_feed = published
+        for says in feeds {
+            let mut documents = published
                 .iter()
-                .filter(|(issue, _)| issue.feed == feed.feed);
-            let title = of_feed.find_map(|(_, feed)| feed.title.as_deref());
-            self.ledger.salvage_feed(feed, title);
+                .filter(|(issue, _)| issue.feed == says.feed);
+            let document = documents.next().map(|(_, feed)| feed);
+            let title = document.and_then(|feed| feed.title.as_deref());
+            let term = document.and_then(|feed| self.term(config, &says.feed, feed, &by_path));
+            let said = says.of.clone().filter(|term| {
+                By::of(&says.feed).is_some_and(|by| by.is_name_of(&says.feed, term))
+            });
+            self.ledger.salvage_feed(says, title, term.or(said));
         }
         self.rewrite = true;
+    }
+
+    /// The term that a feed of one tag, author … is of: the one from which its name can come, and that most of its entries
+    /// have.
+    fn term(
+        &self,
+        config: &Config,
+        name: &str,
+        feed: &Published,
+        articles: &HashMap<&str, &Article>,
+    ) -> Option<String> {
+        let by = By::of(name)?;
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for entry in &feed.entries {
+            let path = self.ledger.get(&entry.id).and_then(|record| record.path);
+            let Some(article) = path.and_then(|path| articles.get(path.as_str())) else {
+                continue;
+            };
+            for term in by.terms(&Labels::from(*article), &config.site) {
+                if by.is_name_of(name, &term) {
+                    *counts.entry(term.into_owned()).or_default() += 1;
+                }
+            }
+        }
+        let most = counts.into_iter().max_by_key(|(_, count)| *count);
+        most.map(|(term, _)| term)
     }
 
     /// The published entry serves where even the kept source of a broken article is gone.
@@ -266,6 +360,14 @@ pub(super) fn published_article(studio: &Studio<'_>, record: &Record) -> Option<
         &record.digest,
         studio.config,
     ))
+}
+
+/// What a published feed says of the article at a path.
+pub(super) fn published_entry(studio: &Studio<'_>, path: &str) -> Option<PublishedEntry> {
+    let record = studio.ledger.at(path)?;
+    let published = published(studio.config, studio.manifest, studio.ledger);
+    let mut entries = published.into_iter().flat_map(|(_, feed)| feed.entries);
+    entries.find(|entry| entry.id == record.id && entry.updated.is_some())
 }
 
 /// A document of a feed: which feed's, and in which format.

@@ -348,7 +348,7 @@ impl Rendering {
                 self.put(Document {
                     route,
                     kind: Kind::Asset,
-                    body: Body::File(place),
+                    body: Body::File(place, stamp),
                 });
             }
             published.insert(path, stamp);

@@ -13,22 +13,21 @@ use crate::store::durable;
 /// bytes.
 const PART: u64 = 64 << 10;
 
-/// Returns the title that the main feed was given by itself, if it has one. Where the ledger is damaged or lost, the
+/// Returns the title that the main feed was given by itself, if it has one. Where the ledger is damaged, empty or lost, the
 /// published feed tells.
 ///
 /// # Errors
 /// If the ledger is there and cannot be read.
 pub fn kept(ledger: &Path, feeds: &Path, state: &Path) -> io::Result<Option<String>> {
+    // what older versions called every feed is no title to keep
+    let published = || recovery::published_title(feeds, state).filter(|title| title != "Feed");
     let mut file = match File::open(ledger) {
         Ok(file) => file,
-        Err(error) if durable::is_absent(&error) => {
-            // what older versions called every feed is no title to keep
-            let title = recovery::published_title(feeds, state);
-            return Ok(title.filter(|title| title != "Feed"));
-        }
+        Err(error) if durable::is_absent(&error) => return Ok(published()),
         Err(error) => return Err(error),
     };
     let length = file.metadata()?.len();
+    let mut is_known = false;
     // it never changes: any line that has it will do
     let parts = [
         (length.saturating_sub(PART), length),
@@ -45,9 +44,11 @@ pub fn kept(ledger: &Path, feeds: &Path, state: &Path) -> io::Result<Option<Stri
         let lines = start.map_or(0, |newline| newline + 1)..end.unwrap_or(text.len());
         match default_title(text.get(lines).unwrap_or_default()) {
             DefaultTitle::Is(title) => return Ok(Some(title)),
-            DefaultTitle::Damaged => return Ok(recovery::published_title(feeds, state)),
+            DefaultTitle::Damaged => return Ok(published()),
+            // an earlier line may still have one
+            DefaultTitle::None => is_known = true,
             DefaultTitle::Unknown => {}
         }
     }
-    Ok(None)
+    Ok(if is_known { None } else { published() })
 }

@@ -334,8 +334,13 @@ impl Disk {
         let mut temporary = durable::temporary(folder)?;
         match &step.document.body {
             Body::Memory(bytes) => std::io::Write::write_all(&mut temporary, bytes)?,
-            Body::File(source) => {
-                std::io::copy(&mut fs::File::open(source)?, &mut temporary)?;
+            Body::File(source, _) => {
+                let mut hasher = blake3::Hasher::new();
+                let mut copied = Both(&mut temporary, &mut hasher);
+                std::io::copy(&mut fs::File::open(source)?, &mut copied)?;
+                if hasher.finalize().to_hex().as_str() != step.published.hash {
+                    bail!("`{}` is written while it is copied", source.display());
+                }
             }
             Body::Kept => {}
         }
@@ -552,4 +557,19 @@ fn unlink_siblings(place: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Writes to two places at once.
+struct Both<A, B>(A, B);
+
+impl<A: std::io::Write, B: std::io::Write> std::io::Write for Both<A, B> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.0.write(bytes)?;
+        self.1.write_all(&bytes[..written])?;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
 }

@@ -52,7 +52,7 @@ impl Step<'_> {
     pub fn bytes(&self) -> Result<bytes::Bytes> {
         let bytes: bytes::Bytes = match &self.document.body {
             Body::Memory(bytes) => bytes.clone(),
-            Body::File(source) => fs::read(source)
+            Body::File(source, _) => fs::read(source)
                 .with_context(|| format!("cannot read `{}`", source.display()))?
                 .into(),
             Body::Kept => bail!("a document is kept that never was published"),
@@ -142,7 +142,7 @@ pub(super) fn step<'a>(
     previous: Option<&Manifest>,
     now: DateTime<Utc>,
 ) -> Result<Step<'a>> {
-    let is_source = matches!(&document.body, Body::File(source) if is_same_file(source, &place));
+    let is_source = matches!(&document.body, Body::File(source, _) if is_same_file(source, &place));
     let before = previous.and_then(|manifest| manifest.documents.get(&document.route));
     let (hash, size) = match (&document.body, before) {
         (Body::Kept, Some(before)) => {
@@ -213,14 +213,15 @@ pub(super) fn is_same_file(a: &Path, b: &Path) -> bool {
 fn fingerprint(body: &Body) -> Result<(String, u64)> {
     match body {
         Body::Memory(bytes) => Ok((edition::hash(bytes), bytes.len() as u64)),
-        Body::File(source) => {
+        Body::File(source, stamp) => {
             let failed = || format!("cannot read `{}`", source.display());
             let mut hasher = blake3::Hasher::new();
-            let size = std::io::copy(
-                &mut fs::File::open(source).with_context(failed)?,
-                &mut hasher,
-            )
-            .with_context(failed)?;
+            let mut file = fs::File::open(source).with_context(failed)?;
+            let size = std::io::copy(&mut file, &mut hasher).with_context(failed)?;
+            let after = crate::folder::stamp_of_file(&file).with_context(failed)?;
+            if after.size != size || (after.size, after.mtime) != (stamp.size, stamp.mtime) {
+                bail!("`{}` is written while it is read", source.display());
+            }
             Ok((hasher.finalize().to_hex().to_string(), size))
         }
         Body::Kept => bail!("a document is kept that never was published"),
