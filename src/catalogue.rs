@@ -383,6 +383,12 @@ impl Catalogue {
         Some(article)
     }
 
+    /// Whether another version is shown than that of the file.
+    #[must_use]
+    pub fn is_stood_in_for(&self, number: Number) -> bool {
+        self.stand_ins.contains_key(&number)
+    }
+
     /// What the article of this number is sorted by.
     #[must_use]
     pub fn labels(&self, number: Number) -> Option<Labels<'_>> {

@@ -12,6 +12,7 @@ use anyhow::Result;
 use http::{StatusCode, header};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::Instant;
 use url::Url;
 
 use crate::announce::News;
@@ -42,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const POLITE: Duration = Duration::from_millis(100);
 /// How often what is over is forgotten.
 const TIDY: Duration = Duration::from_mins(1);
-/// When the public address has been another one for so long, subscriptions to the old one end.
+/// When the feeds were served at another public address for this time, subscriptions to the old one end.
 const MOVED: Duration = Duration::from_hours(1);
 /// How often is looked whether another hub at this database has gone, and whether one that refuses does so still.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -281,12 +282,12 @@ impl Desk {
     }
 
     /// Returns whether a topic is no feed of ours any more because the public address changed. A wrong address is corrected
-    /// soon: the topic rests until the new address is public and an hour old.
-    fn has_moved(&self, topic: &str, address: Option<&(Seconds, Option<String>)>) -> bool {
-        let Some((since, former)) = address else {
+    /// soon: the topic rests until the new one is public and was served for an hour.
+    fn has_moved(&self, topic: &str, address: Option<&(Duration, Option<String>)>) -> bool {
+        let Some((served, former)) = address else {
             return false;
         };
-        if self.now() - since < seconds(hurried(MOVED)) {
+        if *served < hurried(MOVED) {
             return false;
         }
         let is_former = former
@@ -302,14 +303,15 @@ impl Desk {
         }
     }
 
-    /// Notes the public address of the feeds. Returns since when it is that, and what it was before.
-    async fn address(&self) -> Option<(Seconds, Option<String>)> {
+    /// Notes that the feeds were served for some time more. Returns for how long they were at their public address in all,
+    /// and what that was before; `None` if it is not public.
+    async fn address(&self, more: Duration) -> Option<(Duration, Option<String>)> {
         let base = self.news.borrow().base.clone();
         let is_public = Url::parse(&base).is_ok_and(|base| crate::site::is_public(&base));
         if !is_public || self.window.load().is_none() {
             return None;
         }
-        self.told(self.books.serve_at(base, self.now()).await)
+        self.told(self.books.serve_at(base, more).await)
     }
 
     /// Takes a request in; the host that is to be asked.
@@ -362,12 +364,16 @@ impl Desk {
     /// Forgets what is over, and ends what cannot go on, now and then.
     async fn tidy(self: Arc<Self>) {
         let mut news = self.news.clone();
+        let mut last = Instant::now();
         loop {
+            // a machine that slept served nobody
+            let more = last.elapsed().min(hurried(TIDY) * 2);
+            last = Instant::now();
             if let Some(count) = self.told(self.books.tidy(self.now()).await) {
                 self.count(|tally| tally.subscriptions = count);
             }
             if self.follow() {
-                let address = self.address().await;
+                let address = self.address(more).await;
                 for topic in self.told(self.books.topics().await).unwrap_or_default() {
                     if self.is_gone(&topic) || self.has_moved(&topic, address.as_ref()) {
                         self.disband(&topic).await;

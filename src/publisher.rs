@@ -353,7 +353,7 @@ impl<'a> Publisher<'a> {
             .next
             .into_iter()
             .chain(rendering.next)
-            .chain(desk.aside.until)
+            .chain(desk.aside.until.filter(|_| order.finished.is_watching()))
             .min();
         let of_articles = desk
             .aside

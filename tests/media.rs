@@ -209,6 +209,152 @@ fn an_article_that_is_renamed_while_its_file_is_replaced_is_not_withdrawn() {
 }
 
 #[test]
+fn a_draft_that_waits_is_a_draft() {
+    let site = site();
+    site.put(
+        "articles/talk.md",
+        "---\ntitle: Talk\ndate: 2026-05-01\n---\nListen.\n",
+    );
+    site.build_well();
+    let secret = TALK.replace("Listen.", "The swordfish.");
+    // beside the public article, and in its place
+    for is_moved in [false, true] {
+        site.put("articles/_drafts/talk.md", &secret);
+        site.write("articles/_drafts/talk.mp3.part", "half");
+        site.put("articles/drafts/_index.md", "---\ndraft: true\n---\n");
+        site.put("articles/drafts/b.md", &secret);
+        site.write("articles/drafts/talk.mp3.part", "half");
+        site.put(
+            "articles/later.md",
+            secret.replace("2026-05-01", "2027-05-01"),
+        );
+        site.write("articles/talk.mp3.part", "half");
+        if is_moved {
+            site.remove("articles/talk.md");
+        }
+        let run = site.build(&[]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!(!run.stderr.contains("held back"), "{}", run.stderr);
+        for file in ["rss.xml", "atom.xml", "feed.json"] {
+            assert!(
+                !site.read(&format!("feeds/{file}")).contains("swordfish"),
+                "{file}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_article_that_is_renamed_and_edited_while_its_file_comes_keeps_its_last_version() {
+    let site = site();
+    site.put(
+        "articles/talk.md",
+        "---\ntitle: Talk\ndate: 2026-05-01\n---\nListen.\n",
+    );
+    site.build_well();
+    site.remove("articles/talk.md");
+    site.put(
+        "articles/speech.md",
+        TALK.replace("Listen.", "Another text."),
+    );
+    site.write("articles/talk.mp3.part", "half");
+    let run = site.build(&[]);
+    assert!(run.stderr.contains("is held back"), "{}", run.stderr);
+    assert!(
+        !run.stderr.contains("is not in the folder"),
+        "{}",
+        run.stderr
+    );
+    let feed = site.read("feeds/feed.json");
+    assert!(
+        feed.contains("Listen.") && !feed.contains("Another text."),
+        "{feed}"
+    );
+    age(&site, "articles/talk.mp3.part");
+    site.rename("articles/talk.mp3.part", "articles/talk.mp3");
+    site.build_well();
+    let feed = site.read("feeds/feed.json");
+    assert!(
+        feed.contains("Another text.") && feed.contains(":/talk\""),
+        "{feed}"
+    );
+}
+
+#[test]
+fn a_clone_without_a_state_folder_keeps_what_is_public_while_its_file_is_replaced() {
+    let site = site();
+    site.put("articles/talk.mp3", b"ID3 old");
+    site.put("articles/talk.md", TALK);
+    site.build_well();
+    let before = [
+        "rss.xml",
+        "atom.xml",
+        "feed.json",
+        "articles/talk/index.html",
+    ]
+    .map(|file| site.read(&format!("feeds/{file}")));
+    site.remove(".tidings");
+    build_while_it_grows(&site, "articles/talk.mp3");
+    let after = [
+        "rss.xml",
+        "atom.xml",
+        "feed.json",
+        "articles/talk/index.html",
+    ]
+    .map(|file| site.read(&format!("feeds/{file}")));
+    assert_eq!(after, before);
+    assert_eq!(site.read("feeds/articles/talk.mp3"), "ID3 old");
+    // the old one is gone, and the new one comes under another name
+    site.remove(".tidings");
+    site.remove("articles/talk.mp3");
+    site.write("articles/.talk.mp3.Ab3dE9", "half");
+    let run = site.build(&[]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(
+        published(&site)[1],
+        entry("Talk", Some(7)),
+        "{}",
+        run.stderr
+    );
+    // nor does an article that cannot be read lose its page
+    site.remove(".tidings");
+    site.put("articles/other.md", "---\ntitle: [broken\n---\n");
+    site.build(&[]);
+    assert!(
+        site.read("feeds/articles/other/index.html")
+            .contains("Text.")
+    );
+}
+
+#[test]
+fn an_old_copy_that_was_given_up_hides_no_new_one() {
+    let site = site();
+    site.put("articles/talk.md", TALK);
+    for stale in [".talk.mp3.000000", ".talk.mp3.zzzzzz"] {
+        site.write(&format!("articles/{stale}"), "old");
+        age(&site, &format!("articles/{stale}"));
+    }
+    site.write("articles/.talk.mp3.AAAAAA", "new");
+    let run = site.build(&[]);
+    assert!(run.stderr.contains("is held back"), "{}", run.stderr);
+}
+
+#[test]
+fn a_name_in_prose_is_no_reference() {
+    let site = site();
+    site.put(
+        "articles/blog.md",
+        "---\ntitle: Blog\ndate: 2026-05-01\n---\nMy blog, and `log`.\n",
+    );
+    let run = build_while_it_grows(&site, "articles/log");
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert_eq!(
+        published(&site),
+        [entry("Blog", None), entry("Other", None)]
+    );
+}
+
+#[test]
 fn a_copy_under_another_name_is_a_sign_until_it_is_given_up() {
     for temporary in [
         ".talk.mp3.Ab3dE9",

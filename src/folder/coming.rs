@@ -2,7 +2,7 @@
 //! it waits.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -79,8 +79,6 @@ pub struct Coming {
     signs: BTreeMap<String, Sign>,
     /// Finds their names in texts, in the same order.
     names: Option<AhoCorasick>,
-    /// Those that the scan found as they are now.
-    dropped: Vec<Found>,
 }
 
 impl Coming {
@@ -135,10 +133,8 @@ impl Coming {
                 .get(path)
                 .is_some_and(|sign: &Sign| sign.place == *place)
         };
-        let (dropped, changed) = std::mem::take(&mut scan.changed)
-            .into_iter()
-            .partition(|found| is_growing(&found.path, &found.place));
-        scan.changed = changed;
+        scan.changed
+            .retain(|found| !is_growing(&found.path, &found.place));
         // what comes under another name has gone only for a while
         scan.gone.retain(|path| !signs.contains_key(path));
         let names = signs
@@ -146,11 +142,7 @@ impl Coming {
             .map(|path| path.rsplit('/').next().unwrap_or(path));
         // too many names to find them all at once are no reason to fail
         let names = AhoCorasick::new(names).ok().filter(|_| !signs.is_empty());
-        Self {
-            signs,
-            names,
-            dropped,
-        }
+        Self { signs, names }
     }
 
     /// Whether nothing is being copied.
@@ -165,19 +157,26 @@ impl Coming {
         self.signs.contains_key(path)
     }
 
-    /// Puts the published copies of files that nobody knew before in the place of those that grow.
+    /// Puts published copies of what is being copied into a scan that found no whole file.
     pub fn stand_in(&self, scan: &mut Scan, copy: impl Fn(&str) -> Option<PathBuf>) {
-        for found in &self.dropped {
-            if let Some(place) = copy(&found.path)
-                && let Some(stamp) = stamp_of(&place)
-            {
-                scan.places.insert(found.path.clone(), place.clone());
-                scan.changed.push(Found {
-                    place,
-                    stamp,
-                    ..found.clone()
-                });
-            }
+        let found: BTreeSet<String> = scan
+            .changed
+            .iter()
+            .map(|found| found.path.clone())
+            .collect();
+        for path in self.signs.keys().filter(|path| !found.contains(*path)) {
+            let Some(place) = copy(path) else { continue };
+            let Some(stamp) = stamp_of(&place) else {
+                continue;
+            };
+            scan.places.insert(path.clone(), place.clone());
+            scan.changed.push(Found {
+                path: path.clone(),
+                place,
+                class: Class::Asset,
+                draft: false,
+                stamp,
+            });
         }
         scan.changed.sort_by(|a, b| a.path.cmp(&b.path));
     }

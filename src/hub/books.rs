@@ -67,10 +67,10 @@ CREATE TABLE IF NOT EXISTS request (
   UNIQUE (topic, callback)
 );
 CREATE INDEX IF NOT EXISTS request_host ON request (host, due);
--- one row: the public address of the feeds, since when it is that, and what it was before
+-- one row: the public address of the feeds, how long they were served there, in milliseconds, and what it was before
 CREATE TABLE IF NOT EXISTS address (
   base      TEXT NOT NULL,
-  since     INTEGER NOT NULL,
+  served    INTEGER NOT NULL,
   former    TEXT
 );
 ";
@@ -139,26 +139,31 @@ impl Books {
         receiver.await.context(gone)?
     }
 
-    /// Notes the public address of the feeds. Returns since when it is that, and what it was before.
+    /// Notes that the feeds were served at this public address for some time more. Returns for how long they were in all, and
+    /// what the address was before.
     pub(super) async fn serve_at(
         &self,
         base: String,
-        now: Seconds,
-    ) -> Result<(Seconds, Option<String>)> {
+        more: Duration,
+    ) -> Result<(Duration, Option<String>)> {
         self.ask(move |connection| {
             let known = connection
-                .prepare_cached("SELECT base, since, former FROM address")?
+                .prepare_cached("SELECT base, served, former FROM address")?
                 .query_row([], |row| {
-                    Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
+                    Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get(2)?))
                 });
-            let former = match known.optional()? {
-                Some((known, since, former)) if known == base => return Ok((since, former)),
-                known => known.map(|(known, ..)| known),
+            let (served, former) = match known.optional()? {
+                Some((known, served, former)) if known == base => {
+                    let served = Duration::from_millis(served.unsigned_abs());
+                    (served + more, former)
+                }
+                known => (Duration::ZERO, known.map(|(known, ..)| known)),
             };
             connection.execute("DELETE FROM address", [])?;
-            let sql = "INSERT INTO address (base, since, former) VALUES (?1, ?2, ?3)";
-            connection.execute(sql, params![base, now, former])?;
-            Ok((now, former))
+            let sql = "INSERT INTO address (base, served, former) VALUES (?1, ?2, ?3)";
+            let milliseconds = i64::try_from(served.as_millis()).unwrap_or(i64::MAX);
+            connection.execute(sql, params![base, milliseconds, former])?;
+            Ok((served, former))
         })
         .await
     }

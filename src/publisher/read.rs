@@ -543,7 +543,7 @@ pub(super) fn whole(
 ) -> Option<Article> {
     let known = catalogue.article(number)?;
     let row = catalogue.row(number)?;
-    if row.reading == Reading::Broken {
+    if row.reading == Reading::Broken || catalogue.is_stood_in_for(number) {
         return Some(known);
     }
     let found = Found {

@@ -15,6 +15,8 @@ use crate::check::read::{Published, PublishedEntry, read};
 use crate::edition::Kind;
 use crate::feed::By;
 use crate::ledger::{Candidate, Fault, Record, Remembered, Unsound};
+use crate::link::PAGES;
+use crate::site::encode_path;
 use crate::store::durable;
 
 impl Books {
@@ -263,7 +265,7 @@ impl Books {
             match entry {
                 Some(entry) => {
                     problems.push(still_published(&path));
-                    let article = article(entry, &path, &record.digest, config);
+                    let article = article(entry, &path, &record, config);
                     candidates.push(Box::new(Candidate::new(&article, modified, &config.site)));
                     catalogue.stand_in(*number, Some(article));
                 }
@@ -357,7 +359,7 @@ pub(super) fn published_article(studio: &Studio<'_>, record: &Record) -> Option<
     Some(article(
         entry,
         record.path.as_deref()?,
-        &record.digest,
+        record,
         studio.config,
     ))
 }
@@ -387,7 +389,8 @@ fn remembered(entry: &PublishedEntry) -> Option<Remembered> {
 }
 
 /// A published entry, as the article that it was.
-fn article(entry: &PublishedEntry, path: &str, digest: &str, config: &Config) -> Article {
+fn article(entry: &PublishedEntry, path: &str, record: &Record, config: &Config) -> Article {
+    let (page, digest) = (record.page.as_deref(), &record.digest);
     let person = |(name, email, url): &(String, Option<String>, Option<String>)| Person {
         name: name.clone(),
         email: email.clone(),
@@ -406,7 +409,12 @@ fn article(entry: &PublishedEntry, path: &str, digest: &str, config: &Config) ->
         expires: None,
         visibility: Visibility::Public,
         why: None,
-        url: entry.link.clone(),
+        // its page is ours again
+        url: entry.link.clone().filter(|link| {
+            let page =
+                page.map(|page| format!("{}{PAGES}{}/", config.site.base, encode_path(page)));
+            page.as_ref() != Some(link)
+        }),
         slug: None,
         canonical: None,
         aliases: Vec::new(),
@@ -428,6 +436,6 @@ fn article(entry: &PublishedEntry, path: &str, digest: &str, config: &Config) ->
             start: 0,
             line: 1,
         },
-        digest: digest.to_owned(),
+        digest: digest.clone(),
     }
 }

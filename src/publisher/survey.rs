@@ -26,7 +26,7 @@ pub enum State {
     Expired,
     /// Its author keeps it back.
     Draft,
-    /// It is a copy, or claims another article's id.
+    /// It is a copy, claims another article's id, or waits for a file that is being copied.
     Held,
     /// It cannot be understood, and no earlier version is left.
     Broken,
@@ -172,6 +172,15 @@ fn listed(
                 _ => bare(path),
             }
         }
+        (_, Some(article)) if row.reading == Reading::Early => Listed {
+            state: State::Held,
+            why: problem(&path, Level::Warning, problems).unwrap_or_default(),
+            title: title(&article),
+            published: article
+                .published
+                .map(|date| date.instant(config.site.zone, 0)),
+            ..bare(path)
+        },
         _ if row.reading == Reading::Other => {
             let why = problem(&path, Level::Info, problems).unwrap_or_default();
             let is_redirect = why.contains("redirect");
