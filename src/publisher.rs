@@ -15,7 +15,7 @@ use crate::folder::Finished;
 use crate::ledger::{FeedRecord, Ledger, Observation};
 use crate::problem::{Level, Problem};
 use crate::state::State;
-use crate::store::{Begun, Disk, Lock, LockError, Ready};
+use crate::store::{Begun, Disk, Lock, LockError, Ready, Written};
 
 mod announce;
 mod aside;
@@ -218,6 +218,8 @@ impl<'a> Publisher<'a> {
                     desk.is_behind = true;
                     order.heard = None;
                 }
+                // a file that is being written waits in the next one
+                Err(Halt::World(error)) if error.is::<Written>() => order.heard = None,
                 Ok(mut turn) => {
                     notes.extend(self.finish(desk, &order));
                     turn.news.extend(notes.iter().map(ToString::to_string));
@@ -228,7 +230,7 @@ impl<'a> Publisher<'a> {
             }
         }
         Err(Halt::World(anyhow::anyhow!(
-            "other publishers were quicker {RACES} times; tried again later"
+            "other publishers, or who writes a file, were quicker {RACES} times; tried again later"
         )))
     }
 

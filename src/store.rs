@@ -28,7 +28,7 @@ mod shelf;
 
 pub use lock::{Lock, LockError};
 pub use publication::Begun;
-pub use ready::{Ready, Step};
+pub use ready::{Ready, Step, Written};
 pub use shelf::{Cut, Shelf};
 
 /// The file that names everything that is published.
@@ -341,6 +341,10 @@ fn unreadable(document: &Document, error: &anyhow::Error) -> Problem {
         edition::Body::File(source, _) => source.display().to_string(),
         _ => document.route.clone(),
     };
+    if error.is::<Written>() {
+        return Problem::warning(name, "is being written")
+            .remedy("the next run publishes it; what subscribers have of it stays");
+    }
     let remedy = "mend the disk, or give the user of tidings the right to read it; what subscribers have of it stays";
     Problem::error(name, format!("{error:#}")).remedy(remedy)
 }

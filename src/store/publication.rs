@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
 
 use super::durable::{self, Dated, MANY};
-use super::ready::{Lies, Ready, Step};
+use super::ready::{Lies, Ready, Step, Written};
 use super::{Disk, Encode, FORMER, Lock, MANIFEST, PENDING, Publication, with_suffix};
 use crate::edition::encode::{self, Coding, Effort, Encoded};
 use crate::edition::{self, Body, Manifest, Published, etag};
@@ -339,7 +339,7 @@ impl Disk {
                 let mut copied = Both(&mut temporary, &mut hasher);
                 std::io::copy(&mut fs::File::open(source)?, &mut copied)?;
                 if hasher.finalize().to_hex().as_str() != step.published.hash {
-                    bail!("`{}` is written while it is copied", source.display());
+                    return Err(Written(source.clone()).into());
                 }
             }
             Body::Kept => {}

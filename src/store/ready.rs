@@ -210,6 +210,11 @@ pub(super) fn is_same_file(a: &Path, b: &Path) -> bool {
     id(a).is_some_and(|a| id(b) == Some(a))
 }
 
+/// A file of the author's that became another one while it was read.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` was written while it was read", .0.display())]
+pub struct Written(pub(super) PathBuf);
+
 fn fingerprint(body: &Body) -> Result<(String, u64)> {
     match body {
         Body::Memory(bytes) => Ok((edition::hash(bytes), bytes.len() as u64)),
@@ -220,7 +225,7 @@ fn fingerprint(body: &Body) -> Result<(String, u64)> {
             let size = std::io::copy(&mut file, &mut hasher).with_context(failed)?;
             let after = crate::folder::stamp_of_file(&file).with_context(failed)?;
             if after.size != size || (after.size, after.mtime) != (stamp.size, stamp.mtime) {
-                bail!("`{}` is written while it is read", source.display());
+                return Err(Written(source.clone()).into());
             }
             Ok((hasher.finalize().to_hex().to_string(), size))
         }
@@ -255,5 +260,22 @@ fn lies(place: &Path, published: &Published, current: bool) -> Lies {
     match fs::read(place) {
         Ok(bytes) if edition::hash(&bytes) == published.hash => Lies::Misdated,
         _ => Lies::Differently,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Body, Written, fingerprint};
+
+    #[test]
+    fn a_file_that_is_not_what_it_was_when_it_was_found_is_not_published() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("talk.mp3");
+        std::fs::write(&place, "whole").unwrap();
+        let stamp = crate::folder::stamp_of(&place).unwrap();
+        let found = Body::File(place.clone(), stamp);
+        assert_eq!(fingerprint(&found).unwrap().1, 5);
+        std::fs::write(&place, "ha").unwrap();
+        assert!(fingerprint(&found).unwrap_err().is::<Written>());
     }
 }
