@@ -377,13 +377,21 @@ fn environment(raw: &mut Raw, here: impl Fn(&Path) -> PathBuf) {
             .or(path.take());
     }
     if let Some(hubs) = value("HUBS") {
-        raw.hubs = hubs.split_whitespace().map(str::to_owned).collect();
+        // a comma before the next address is none of an address
+        let hubs = hubs.replace(",http", " http");
+        let hubs = hubs.split_whitespace().map(|hub| hub.trim_end_matches(','));
+        raw.hubs = hubs
+            .filter(|hub| !hub.is_empty())
+            .map(str::to_owned)
+            .collect();
     }
 }
 
 /// The time, or what `SOURCE_DATE_EPOCH` says it is: <https://reproducible-builds.org/specs/source-date-epoch/>.
 fn now() -> Result<DateTime<Utc>, Problem> {
-    let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") else {
+    // files of container programs make empty variables
+    let epoch = std::env::var("SOURCE_DATE_EPOCH").ok();
+    let Some(epoch) = epoch.filter(|epoch| !epoch.trim().is_empty()) else {
         return Ok(DateTime::from(clock()));
     };
     let instant = epoch

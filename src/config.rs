@@ -296,7 +296,7 @@ impl Refusals<'_> {
 
 fn title_of(raw: &Raw, folder: &str) -> String {
     let title = non_empty(raw.title.as_deref());
-    title.unwrap_or(folder).to_owned()
+    crate::article::words::printable(title.unwrap_or(folder))
 }
 
 fn non_empty(text: Option<&str>) -> Option<&str> {

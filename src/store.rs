@@ -148,8 +148,8 @@ impl Disk {
                 Ok(Some(manifest))
             }
             Err(error) => {
-                let what = format!("is damaged: {error}");
-                let remedy = "it is written anew; nothing is deleted in this run";
+                let what = format!("is damaged, or none of ours: {error}");
+                let remedy = "it is kept in `.tidings/replaced/` and written anew; nothing is deleted in this run";
                 problems.push(Problem::error(path.display().to_string(), what).remedy(remedy));
                 Ok(None)
             }

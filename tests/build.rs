@@ -535,6 +535,55 @@ fn only_what_tidings_wrote_is_ever_deleted_or_replaced_without_a_copy() {
 }
 
 #[test]
+fn whatever_is_in_the_way_is_kept_and_stops_nothing() {
+    let site = Site::bare();
+    site.put("tidings.toml", "base_url = \"https://example.org/\"\n");
+    site.article("a.md", "One", "![](b.png)");
+    site.put("articles/b.png", "png");
+    // a folder, links, a file where a folder belongs, manifests of somebody else
+    site.put("feeds/rss.xml/inside", "mine");
+    std::os::unix::fs::symlink("/nowhere", site.path("feeds/atom.xml")).unwrap();
+    site.put("elsewhere/kept", "mine");
+    std::os::unix::fs::symlink("../elsewhere", site.path("feeds/articles")).unwrap();
+    site.put("feeds/tidings.json", "{\"name\": \"somebody else's\"}");
+    site.put("feeds/manifest.json", "{\"name\": \"somebody else's\"}");
+    let run = site.build(&[]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert_eq!(site.read(".tidings/replaced/rss.xml/inside"), "mine");
+    assert!(site.path(".tidings/replaced/atom.xml").is_symlink());
+    assert!(site.path(".tidings/replaced/articles").is_symlink());
+    assert_eq!(site.read("elsewhere/kept"), "mine");
+    assert!(!site.path("elsewhere/b.png").exists());
+    assert!(
+        site.read(".tidings/replaced/tidings.json")
+            .contains("somebody else's")
+    );
+    assert!(site.read("feeds/manifest.json").contains("somebody else's"));
+    assert!(site.path("feeds/articles/a/index.html").is_file());
+    site.build_well();
+    // a feed that another program wrote since, and a file in the way of one page
+    site.put("feeds/rss.xml", "<rss>somebody else's</rss>");
+    site.remove("feeds/articles/a");
+    site.put("feeds/articles/a", "mine");
+    site.article("a.md", "One", "Another text.");
+    let run = site.build(&[]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(
+        site.read(".tidings/replaced/rss.xml.2"),
+        "<rss>somebody else's</rss>"
+    );
+    assert_eq!(site.read(".tidings/replaced/articles-a"), "mine");
+    for file in ["rss.xml", "atom.xml", "feed.json", "articles/a/index.html"] {
+        assert!(
+            site.read(&format!("feeds/{file}"))
+                .contains("Another text."),
+            "{file}"
+        );
+    }
+    site.build_well();
+}
+
+#[test]
 fn what_lies_compressed_beside_a_feed_is_a_choice() {
     let mut site = Site::new();
     site.article("a.md", "One", &"Text that compresses well. ".repeat(50));
@@ -746,14 +795,17 @@ fn a_disk_that_refuses_loses_nothing() {
     site.build_well();
     let before = site.read("feeds/rss.xml");
     site.article("b.md", "Two", "Text two.");
-    // a folder where a document belongs
+    // a folder where a document belongs, and a file where it would be kept
     site.remove("feeds/rss.xml");
     site.put("feeds/rss.xml/inside", "x");
+    site.put(".tidings/replaced", "x");
     let run = site.build(&[]);
     assert_eq!(run.code, 5, "{run:?}");
     assert!(run.stderr.contains("feeds/rss.xml"), "{}", run.stderr);
-    site.remove("feeds/rss.xml");
-    site.build_well();
+    site.remove(".tidings/replaced");
+    let run = site.build(&[]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(site.read(".tidings/replaced/rss.xml/inside"), "x");
     assert!(site.read("feeds/rss.xml").len() > before.len());
 }
 

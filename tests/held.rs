@@ -454,6 +454,47 @@ fn what_a_text_hides_is_nowhere() {
         );
     }
     site.put("articles/c.txt", "<!-- swordfish -->\n\nPublic. End.\n");
+    let others = [
+        (
+            "d1.txt",
+            "Public. %%swordfish%% {/* swordfish */} {::comment}swordfish{:/comment} End.",
+        ),
+        (
+            "d2.txt",
+            "Public. {% comment %}swordfish{% endcomment %} {# swordfish #} End.",
+        ),
+        (
+            "d3.html",
+            "<p>Public. %%swordfish%% {/* swordfish */} End.</p>",
+        ),
+        (
+            "d4.html",
+            "<p>Public. <span hidden>swordfish</span> End.</p><div style='display: none'><div>a</div>swordfish</div>",
+        ),
+        (
+            "d5.md",
+            "Public. ![x <!-- swordfish -->](https://x.example/a.png) End.",
+        ),
+        (
+            "d6.md",
+            "Public.\n\n- a <!-- swordfish\n- swordfish -->\n\nEnd.",
+        ),
+        (
+            "d7.md",
+            "Public. {% comment %}{% comment %}a{% endcomment %}swordfish{% endcomment %} End.",
+        ),
+        (
+            "d8.md",
+            "---\ntags: [\"%%swordfish%%\", \"a <!-- swordfish -->\"]\nauthor: \"Ann {# swordfish #}\"\nsummary: \"<b hidden>swordfish</b> End.\"\n---\nPublic. <p hidden>swordfish</p> End.",
+        ),
+        (
+            "d9.md",
+            "Public. {% # swordfish %} {{!-- swordfish --}} <%# swordfish %> {#\nswordfish\n#} End.",
+        ),
+    ];
+    for (name, text) in others {
+        site.put(&format!("articles/{name}"), text);
+    }
     let run = site.build(&["--verbose"]);
     assert!(
         run.stderr.contains(
@@ -464,7 +505,7 @@ fn what_a_text_hides_is_nowhere() {
     );
     assert_secret(&site, "swordfish", "a comment");
     let items = items(&site);
-    assert_eq!(items.len(), 2 * bodies.len() + 2);
+    assert_eq!(items.len(), 2 * bodies.len() + 2 + others.len());
     for item in items
         .iter()
         .filter(|item| item["title"] != "Of somebody else")
@@ -482,6 +523,46 @@ fn what_a_text_hides_is_nowhere() {
 }
 
 #[test]
+fn a_section_that_cannot_be_read_withdraws_nothing() {
+    let site = site();
+    site.put("articles/s/_index.md", "---\ntitle: S\n---\n");
+    site.article("s/a.md", "In it", "Text.");
+    build_fine(&site);
+    for broken in [
+        "---\ndraft: maybe\n---\n",
+        "----\ndraft: true\n---\n",
+        "---\ntitle: [\n---\n",
+    ] {
+        site.put("articles/s/_index.md", broken);
+        let run = site.build(&[]);
+        assert_eq!(run.code, 3, "{}", run.stderr);
+        assert_eq!(
+            titles(&site),
+            ["In it", "Of somebody else"],
+            "{}",
+            run.stderr
+        );
+    }
+    // one that can be read says so
+    for draft in [
+        "draft: true",
+        "cascade:\n  draft: true",
+        "cascade:\n  - build:\n      list: never",
+    ] {
+        site.put("articles/s/_index.md", format!("---\n{draft}\n---\n"));
+        build_fine(&site);
+        assert_eq!(titles(&site), ["Of somebody else"], "{draft}");
+        site.put("articles/s/_index.md", "---\ntitle: S\n---\n");
+        build_fine(&site);
+    }
+    // and one that never could hides what is in it
+    site.put("articles/t/_index.md", "---\ndraft: maybe\n---\n");
+    site.article("t/a.md", "Hidden", "Text.");
+    site.build(&[]);
+    assert_eq!(titles(&site), ["In it", "Of somebody else"]);
+}
+
+#[test]
 fn a_comment_without_an_end_and_an_unfinished_merge_are_held() {
     assert_held(
         &[
@@ -491,6 +572,7 @@ fn a_comment_without_an_end_and_an_unfinished_merge_are_held() {
             "{/* SECRET\n",
             "Public. {% comment %} SECRET\n",
             "Public. {{/* SECRET\n",
+            "Public.\n\n<!-- a note\n\nSECRET\n",
             "Public.\n<<<<<<< HEAD\nSECRET\n=======\nother\n>>>>>>> branch\n",
             "<<<<<<< Updated upstream\n---\ntitle: A\n=======\n---\ntitle: SECRET\n>>>>>>> Stashed changes\ndraft: true\n---\nSECRET\n",
         ],

@@ -23,7 +23,13 @@ pub(super) fn find(text: &str, code: &[Range<usize>]) -> Option<(usize, String, 
 fn lines(text: &str, mark: &str) -> Vec<usize> {
     let bytes = text.as_bytes();
     let found = memmem::find_iter(bytes, mark);
-    let first = found.filter(|at| *at == 0 || bytes[at - 1] == b'\n');
+    // blanks and the marks of quotes may stand before it
+    let first = found.filter(|at| {
+        let line = memchr::memrchr(b'\n', &bytes[..*at]).map_or(0, |newline| newline + 1);
+        let before = &bytes[line..*at];
+        before.iter().all(|b| matches!(b, b' ' | b'\t'))
+            || mark.starts_with('<') && before.iter().all(|b| matches!(b, b' ' | b'>'))
+    });
     let whole = first.filter(|at| {
         matches!(
             bytes.get(at + mark.len()),

@@ -155,7 +155,7 @@ fn numeric_day(text: &str) -> Result<Option<(NaiveDate, &str)>, String> {
             let numbers = (first.parse::<u32>(), month.parse::<u32>());
             if day.len() == 4
                 && let (Ok(a), Ok(b)) = numbers
-                && (a > 12) != (b > 12)
+                && ((a > 12) != (b > 12) || a == b)
             {
                 // no month has such a number: only one of the two can be it
                 let date = if a > 12 {

@@ -103,6 +103,10 @@ impl Head {
             return None;
         }
         let own = |key: &str| self.entries.iter().find(|(name, ..)| name == key);
+        // in YAML a dot is a part of the key
+        if let Some((_, line, value)) = own(path).filter(|_| path.contains('.')) {
+            return Some((*line, value));
+        }
         // most paths are keys
         if !path.bytes().any(|b| matches!(b, b'.' | b'[')) {
             let (_, line, value) = own(path)?;
@@ -148,6 +152,14 @@ pub struct Parts<'a> {
 /// If there is a head that cannot be understood; nothing of such a file may be published.
 pub fn read<'a>(path: &str, text: &'a str, markup: Markup) -> Result<Parts<'a>, Problem> {
     let mut parts = if let Some(parts) = declared(path, text, markup)? {
+        if let Some(found) = mangled::second(parts.body) {
+            let remedy = format!(
+                "{}; nothing of the file is published until then",
+                found.remedy
+            );
+            let line = parts.line + found.line - 1;
+            return Err(Problem::error(path, found.what).at(line).remedy(remedy));
+        }
         parts
     } else {
         refuse_mangled(path, text, markup)?;

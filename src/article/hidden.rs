@@ -60,8 +60,7 @@ fn without<'t>(text: &'t str, hidden: &Hidden) -> Cow<'t, str> {
 /// Finds what a body hides.
 pub(super) fn find(text: &str, markup: Markup) -> Hidden {
     let has = |mark: &str| memmem::find(text.as_bytes(), mark.as_bytes()).is_some();
-    let is_in_html = markup == Markup::Text && has("<!--");
-    if !may_hide(text) && !is_in_html && !has("<<<<<<<") {
+    if !may_hide(text) && !has("<!--") && !has("<<<<<<<") {
         return Hidden::default();
     }
     let code = with_elements(text, &template::code(text, markup));
@@ -78,9 +77,13 @@ pub(super) fn find(text: &str, markup: Markup) -> Hidden {
 }
 
 /// What opens and closes code beside Markdown's own: elements of HTML, and blocks of template languages.
-const ELEMENTS: [(&str, &str); 7] = [
+const ELEMENTS: [(&str, &str); 10] = [
     ("<pre", "</pre>"),
     ("<code", "</code>"),
+    ("<script", "</script>"),
+    ("<style", "</style>"),
+    // mathematics, in which `%` begins a comment of its own
+    ("$$\n", "\n$$"),
     ("{% highlight", "endhighlight"),
     ("{%- highlight", "endhighlight"),
     ("{% raw", "endraw"),
@@ -157,8 +160,7 @@ struct Form {
     is_unmistakable: bool,
 }
 
-/// Where comments of templates may stand.
-const TEMPLATES: &[Place] = &[Place::Markdown, Place::Html, Place::Words];
+const ALL: &[Place] = &[Place::Markdown, Place::Html, Place::Text, Place::Words];
 
 const GO_ENDS: &[&str] = &["*/}}", "*/ -}}"];
 
@@ -185,37 +187,36 @@ const fn form(
     }
 }
 
-const FORMS: [Form; 18] = [
-    form("%%", &["%%"], &[Place::Markdown, Place::Words], false),
+/// Where nothing else takes comments out that are the business of templates.
+const WITHOUT_TEMPLATES: &[Place] = &[Place::Text, Place::Words];
+
+const FORMS: [Form; 19] = [
+    form("%%", &["%%"], ALL, false),
     // MDX
-    form("{/*", JSX_ENDS, &[Place::Markdown, Place::Words], false),
-    form("{ /*", JSX_ENDS, &[Place::Markdown, Place::Words], false),
+    form("{/*", JSX_ENDS, ALL, false),
+    form("{ /*", JSX_ENDS, ALL, false),
     // Hugo
-    form("{{/*", GO_ENDS, TEMPLATES, true),
-    form("{{- /*", GO_ENDS, TEMPLATES, true),
+    form("{{/*", GO_ENDS, ALL, true),
+    form("{{- /*", GO_ENDS, ALL, true),
     // Handlebars
-    form("{{!--", &["--}}"], TEMPLATES, true),
-    form("{{! ", &["}}"], TEMPLATES, false),
+    form("{{!--", &["--}}"], ALL, true),
+    form("{{! ", &["}}"], ALL, false),
     // kramdown
-    form(
-        "{::comment",
-        &["{:/comment}", "{:/}"],
-        &[Place::Markdown, Place::Words],
-        true,
-    ),
+    form("{::comment", &["{:/comment}", "{:/}"], ALL, true),
     form("<!--", &["-->"], &[Place::Text, Place::Words], false),
     // Liquid; in texts, comments of two tags are the business of templates
-    form("{% comment", LIQUID_ENDS, &[Place::Words], true),
-    form("{%- comment", LIQUID_ENDS, &[Place::Words], true),
-    form("{% #", &["%}"], TEMPLATES, true),
-    form("{%- #", &["%}"], TEMPLATES, true),
-    form("{%#", &["%}"], TEMPLATES, true),
+    form("{% comment", LIQUID_ENDS, WITHOUT_TEMPLATES, true),
+    form("{%- comment", LIQUID_ENDS, WITHOUT_TEMPLATES, true),
+    form("{% #", &["%}"], ALL, true),
+    form("{%- #", &["%}"], ALL, true),
+    form("{%#", &["%}"], ALL, true),
     // Jinja and its kin
-    form("{# ", &["#}"], &[Place::Words], false),
-    form("{#-", &["#}"], TEMPLATES, false),
+    form("{# ", &["#}"], WITHOUT_TEMPLATES, false),
+    form("{#\n", &["#}"], ALL, false),
+    form("{#-", &["#}"], ALL, false),
     // EJS, ERB and JSP
-    form("<%#", &["%>"], TEMPLATES, false),
-    form("<%--", &["--%>"], TEMPLATES, false),
+    form("<%#", &["%>"], ALL, false),
+    form("<%--", &["--%>"], ALL, false),
 ];
 
 struct Search<'t> {
@@ -298,8 +299,7 @@ impl<'t> Search<'t> {
         if self.found.held.is_some() {
             return inside;
         }
-        let line = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-        let is_first = self.text[line..at].trim().is_empty();
+        let is_first = self.begins_a_line(at);
         if self.found.held.is_none() && (form.is_unmistakable || is_first) {
             let what = format!(
                 "the comment that begins with `{}` is never closed",
@@ -329,7 +329,7 @@ impl<'t> Search<'t> {
             self.found.held = Some((at, what, "write `{% endcomment %}` behind it"));
         }
         // Jinja: the id of a heading has no second `#`
-        if rest.starts_with("{#") && TEMPLATES.contains(&self.place) {
+        if rest.starts_with("{#") {
             let window = &rest[..rest.floor_char_boundary(512)];
             let end = window
                 .find('}')
@@ -340,8 +340,18 @@ impl<'t> Search<'t> {
             }
         }
         if rest.starts_with("<!--") {
-            let end = self.find("-->", at..self.text.len());
-            return end.map_or(at + 4, |end| end + 3);
+            let Some(end) = self.find("-->", at..self.text.len()) else {
+                let is_first = self.begins_a_line(at);
+                // browsers show nothing of what comes after it
+                if self.found.held.is_none() && (is_first || self.place == Place::Html) {
+                    let what = "the comment that begins with `<!--` is never closed".to_owned();
+                    let remedy = "close it, or put backticks around it to show it";
+                    self.found.held = Some((at, what, remedy));
+                }
+                return at + 4;
+            };
+            self.contain(at..end + 3);
+            return end + 3;
         }
         at + 1
     }
@@ -367,6 +377,16 @@ impl<'t> Search<'t> {
             ends.max()
         });
         last.is_none_or(|last| last < at)
+    }
+
+    /// Leaves nothing but the marks of a comment that begins within a line of Markdown and goes on in the next: there, the
+    /// next item of a list would end it.
+    fn contain(&mut self, comment: Range<usize>) {
+        let is_within = !self.begins_a_line(comment.start);
+        let has_lines = self.text[comment.clone()].contains('\n');
+        if self.place == Place::Markdown && is_within && has_lines {
+            self.found.ranges.push(comment);
+        }
     }
 
     /// Takes out all up to a sign; where to go on.
@@ -411,6 +431,13 @@ impl<'t> Search<'t> {
             self.absent.push(end);
         }
         Some(within.start + found?)
+    }
+
+    /// Whether nothing but blanks stands before a place in its line.
+    fn begins_a_line(&self, at: usize) -> bool {
+        let before = self.text.as_bytes()[..at].iter().rev();
+        let mut before = before.skip_while(|b| matches!(b, b' ' | b'\t'));
+        before.next().is_none_or(|b| *b == b'\n')
     }
 
     /// Where the code around a place ends.
@@ -477,6 +504,10 @@ mod tests {
             ("[a](https://b.example)%%c%% d", "[a](https://b.example) d"),
             ("%%see https://b.example/x%%", ""),
             ("a %%https://b.example/%%c %%d%% e", "a c  e"),
+            ("- a <!-- b\n- c -->\n- d", "- a \n\n- d"),
+            ("a\n\n<!-- b\nc -->\n", "a\n\n<!-- b\nc -->\n"),
+            ("$$\n%% a\nx\n$$\n%%b%%", "$$\n%% a\nx\n$$\n"),
+            ("{#\na\n#}b", "\n\nb"),
             (
                 "write <!-- to begin.\n\na %%b%% c",
                 "write <!-- to begin.\n\na  c",
@@ -518,11 +549,22 @@ mod tests {
         let long = format!("a{{{{/* {} */}}}}b", "secret ".repeat(1000));
         assert_eq!(hide(&long, Markup::Markdown), "ab");
         assert_eq!(hide("a <!-- b --> c", Markup::Text), "a  c");
-        assert_eq!(hide("100%% a %% b", Markup::Text), "100%% a %% b");
-        assert_eq!(
-            hide("<p>{{/* a */}}b {/* c */}", Markup::Html),
-            "<p>b {/* c */}"
-        );
+        for (text, shown) in [
+            ("100% a %%b%% c", "100% a  c"),
+            ("a {% comment %}b{% endcomment %} {# c #} {/* d */}", "a   "),
+        ] {
+            assert_eq!(hide(text, Markup::Text), shown);
+        }
+        for (text, shown) in [
+            ("<p>{{/* a */}}b {/* c */}", "<p>b "),
+            ("<p>%%a%% b {::comment}c{:/comment}</p>", "<p> b </p>"),
+            (
+                "<script>\n%% a\n</script><p>b",
+                "<script>\n%% a\n</script><p>b",
+            ),
+        ] {
+            assert_eq!(hide(text, Markup::Html), shown);
+        }
     }
 
     #[test]
@@ -549,6 +591,8 @@ mod tests {
             ("a\n  %% b", Some(4)),
             ("a %% b", None),
             ("a {::comment} b", Some(2)),
+            ("a\n\n<!-- b\n\nc", Some(3)),
+            ("write <!-- to begin", None),
             ("{/* a", Some(0)),
             ("a {/* b", None),
             ("a {{/* b", Some(2)),

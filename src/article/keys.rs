@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::front_matter::{Head, Value};
+use super::hidden::hide_in_words;
 use super::words::folded;
 use super::{Body, Dialect, Problem, hidden, language, location};
 
@@ -163,7 +164,7 @@ impl Keys<'_> {
         let mut seen = BTreeSet::new();
         let mut found = Vec::new();
         let mut take = |text: &str| {
-            let text = folded(text);
+            let text = folded(&hide_in_words(text));
             if !text.is_empty() && seen.insert(text.clone()) {
                 found.push(text);
             }

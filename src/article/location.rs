@@ -63,10 +63,14 @@ pub fn sections(path: &str) -> String {
 #[must_use]
 pub fn original(name: &str) -> Option<String> {
     let (stem, extension) = name.rsplit_once('.')?;
+    let stem = &stem.replace('（', " (").replace('）', ")");
     let numbered = stem.strip_suffix(')').and_then(|stem| {
         let (stem, number) = stem.rsplit_once(" (").or(stem.rsplit_once('('))?;
         let is_number = number.bytes().all(|b| b.is_ascii_digit()) && !number.is_empty();
-        (is_number || number.eq_ignore_ascii_case("copy")).then_some(stem)
+        let lower = number.to_lowercase();
+        let is_copy = ["copy", "kopie", "copie", "copia", "conflict", "duplicate"];
+        let is_copy = lower.split(' ').any(|word| is_copy.contains(&word));
+        (is_number || is_copy).then_some(stem)
     });
     let stem = numbered.unwrap_or(stem);
     let digits = stem.len() - stem.trim_end_matches(|c: char| c.is_ascii_digit()).len();
@@ -75,15 +79,50 @@ pub fn original(name: &str) -> Option<String> {
         .filter(|_| (1..3).contains(&digits));
     let numbered = numbered.or(counted);
     let stem = counted.unwrap_or(stem);
-    let named = [" - Copy", " copy", " - Kopie", " - copie"]
-        .iter()
-        .find_map(|suffix| stem.strip_suffix(suffix));
-    let named = named.or_else(|| stem.strip_prefix("Copy of "));
-    let named = named.or_else(|| stem.strip_prefix("Kopie von "));
+    let named = WORDS.iter().find_map(|word| {
+        let rest = stem.strip_suffix(word)?;
+        let rest = rest.trim_end_matches([' ', '-', '_', '.', '\u{2013}', '\u{2014}', 'の']);
+        (rest.len() < stem.len() - word.len() && !rest.is_empty()).then_some(rest)
+    });
+    let first = [
+        "Copy of ",
+        "Kopie von ",
+        "Copie de ",
+        "Copia de ",
+        "Cópia de ",
+        "Копия ",
+    ];
+    let named = named.or_else(|| first.iter().find_map(|word| stem.strip_prefix(word)));
+    // `x - Copy - Copy`
+    if let Some(stem) = named
+        && let Some(original) = original(&format!("{stem}.{extension}"))
+    {
+        return Some(original);
+    }
     let named = named.or_else(|| marked(stem));
     let stem = named.or(numbered).filter(|stem| !stem.is_empty())?;
     Some(format!("{stem}.{extension}"))
 }
+
+/// Words for a copy, as file managers put them at the end of a name.
+const WORDS: [&str; 16] = [
+    "Copy",
+    "copy",
+    "COPY",
+    "Kopie",
+    "kopie",
+    "Copie",
+    "copie",
+    "Copia",
+    "copia",
+    "Cópia",
+    "cópia",
+    "Kopia",
+    "コピー",
+    "副本",
+    "копия",
+    "복사본",
+];
 
 /// A stem without the name of a computer, or a word for a copy, at its end.
 fn marked(stem: &str) -> Option<&str> {

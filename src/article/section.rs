@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::front_matter::{Head, Value};
 use super::keys::Keys;
 use super::{Dialect, Markup, Problem, Source, Visibility, decode, front_matter, hidden, words};
 
@@ -16,6 +17,8 @@ pub struct Section {
     pub language: Option<String>,
     /// Whether nothing in it is for the public.
     pub draft: bool,
+    /// Whether that cannot be read: what is public stays so.
+    pub is_broken: bool,
 }
 
 /// Understands an `_index.md`. One that cannot be read hides its folder: its switch might say so.
@@ -25,6 +28,7 @@ pub fn section(source: Source<'_>, dialect: &Dialect) -> (Section, Vec<Problem>)
     let hidden = |problem| {
         let section = Section {
             draft: true,
+            is_broken: true,
             ..Section::default()
         };
         (section, vec![problem])
@@ -48,13 +52,58 @@ pub fn section(source: Source<'_>, dialect: &Dialect) -> (Section, Vec<Problem>)
         let shown = words::folded(&hidden::hide_in_words(&text));
         (!shown.is_empty()).then_some(shown)
     };
+    let mut visibility = keys.visibility();
+    let mut problems = std::mem::take(&mut keys.problems);
+    // what it says of the pages below it
+    for below in cascades(&head) {
+        let mut keys = Keys {
+            path,
+            head: &below,
+            dialect,
+            problems: Vec::new(),
+            origins: Vec::new(),
+        };
+        visibility = match (visibility, keys.visibility()) {
+            (Some(own), Some(Visibility::Public)) => Some(own),
+            // a page in no list would still be in no feed
+            (Some(_), Some(_)) => Some(Visibility::Draft),
+            _ => None,
+        };
+        problems.append(&mut keys.problems);
+    }
     let section = Section {
         title: keys.title().and_then(shown),
         description: keys.summary().and_then(shown),
         language: keys.declared_language(),
-        draft: keys
-            .visibility()
-            .is_none_or(|visibility| visibility == Visibility::Draft),
+        draft: visibility.is_none_or(|visibility| visibility == Visibility::Draft),
+        is_broken: visibility.is_none(),
     };
-    (section, keys.problems)
+    problems.append(&mut keys.problems);
+    (section, problems)
+}
+
+/// The keys that Hugo gives to all pages below a section: those of `cascade`, unless they are for some of them.
+fn cascades(head: &Head) -> Vec<Head> {
+    let Some((line, value)) = head.get("cascade") else {
+        return Vec::new();
+    };
+    let tables = match value {
+        Value::List(list) => list.as_slice(),
+        value => std::slice::from_ref(value),
+    };
+    let all = tables
+        .iter()
+        .filter(|table| table.get("target").is_none() && table.get("_target").is_none());
+    let entries = all.filter_map(|table| match table {
+        Value::Map(entries) => Some(entries),
+        _ => None,
+    });
+    let heads = entries.map(|entries| {
+        let entries = entries.iter();
+        let entries = entries.map(|(key, value)| (front_matter::plain(key), line, value.clone()));
+        Head {
+            entries: entries.collect(),
+        }
+    });
+    heads.collect()
 }

@@ -221,13 +221,25 @@ impl<'t, 'c> Scan<'t, 'c> {
                 continue;
             }
             let mut at = start;
+            let mut depth = 0u32;
             while let Some(found) = memchr::memmem::find(&self.text.as_bytes()[at..], b"{") {
                 at += found;
-                let closing = Call::parse(&self.text[at..]);
-                match closing.filter(|closing| closing.closes().as_ref() == Some(&end)) {
-                    Some(closing) => return Some((start..at, at + closing.length)),
-                    None => at += 1,
+                let inner = Call::parse(&self.text[at..]);
+                let closing = inner.filter(|inner| inner.closes().as_ref() == Some(&end));
+                match closing {
+                    Some(closing) if depth == 0 => {
+                        return Some((start..at, at + closing.length));
+                    }
+                    Some(_) => depth -= 1,
+                    // comments of Liquid may hold others
+                    None if call.is_tag(&["comment"])
+                        && inner.is_some_and(|inner| inner.is_tag(&["comment"])) =>
+                    {
+                        depth += 1;
+                    }
+                    None => {}
                 }
+                at += 1;
             }
             self.missing.insert(end);
         }

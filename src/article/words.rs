@@ -20,6 +20,14 @@ pub(super) fn folded(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// Text without characters that no document may hold.
+#[must_use]
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .filter(|c| c.is_whitespace() && !c.is_control() || !is_noise(*c))
+        .collect()
+}
+
 fn is_noise(c: char) -> bool {
     c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}' | '\u{feff}')
 }

@@ -165,6 +165,15 @@ impl Present for Touched<'_> {
         } else {
             format!("{folder}/{original}")
         };
+        // copies may have another spelling of the extension
+        let stem = path
+            .rsplit_once('.')
+            .map_or(path.as_str(), |(stem, _)| stem);
+        let others =
+            ["md", "markdown", "html", "txt"].map(|extension| format!("{stem}.{extension}"));
+        let mut paths = std::iter::once(path.clone()).chain(others);
+        let path =
+            paths.find(|path| self.catalogue.number(path).is_some() && *path != candidate.path)?;
         let article = self.catalogue.article(self.catalogue.number(&path)?)?;
         let title = article.title.as_ref().map(|title| &title.text);
         let is_same = title == candidate.title.as_ref() && article.published == candidate.published;

@@ -88,7 +88,10 @@ pub(super) fn named(
     let name = name(feed.name.as_deref(), others)?;
     let title = non_empty(feed.title.as_deref());
     let spec = FeedSpec {
-        title: title.map_or_else(|| format!("{}: {name}", context.title), str::to_owned),
+        title: title.map_or_else(
+            || format!("{}: {name}", context.title),
+            crate::article::words::printable,
+        ),
         description: non_empty(feed.description.as_deref()).map(str::to_owned),
         filter: filter(feed, context)?,
         name,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::raw::Author;
+use crate::article::words::printable;
 use crate::article::{Person, address};
 
 /// `Name`, or `Name <mail>`.
@@ -10,7 +11,7 @@ pub(super) fn parse(text: &str) -> Result<Person, String> {
     let wrong = || format!("`{text}` is no author; write `Name` or `Name <mail@example.org>`");
     let Some((name, mail)) = text.split_once('<') else {
         return Ok(Person {
-            name: text.trim().to_owned(),
+            name: printable(text.trim()),
             ..Person::default()
         });
     };
@@ -25,7 +26,7 @@ pub(super) fn parse(text: &str) -> Result<Person, String> {
         name.trim()
     };
     Ok(Person {
-        name: name.to_owned(),
+        name: printable(name),
         email: Some(mail.clone()),
         url: None,
     })
@@ -44,20 +45,24 @@ pub(super) fn table(
                 .map(str::trim)
                 .filter(|name| !name.is_empty())
                 .unwrap_or(key);
-            if let Some(mail) = author.email.as_deref().filter(|mail| !is_like_mail(mail)) {
+            // an empty value is none
+            let is_set = |text: &&str| !text.trim().is_empty();
+            let (email, url) = (author.email.as_deref(), author.url.as_deref());
+            let (email, url) = (email.filter(is_set), url.filter(is_set));
+            if let Some(mail) = email.filter(|mail| !is_like_mail(mail)) {
                 return Err(format!(
                     "`{mail}` of `{key}` is no mail address; write it like `ann@example.org`"
                 ));
             }
-            let url = author.url.as_deref().map(|url| {
+            let url = url.map(|url| {
                 let wrong = || {
                     format!("`{url}` of `{key}` is no URL; write it like `https://ann.example/`")
                 };
                 crate::link::canonical(url).ok_or_else(wrong)
             });
             let person = Person {
-                name: name.to_owned(),
-                email: author.email.as_deref().and_then(address::mail),
+                name: printable(name),
+                email: email.and_then(address::mail),
                 url: url.transpose()?,
             };
             Ok((key.clone(), person))

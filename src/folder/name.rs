@@ -54,6 +54,10 @@ pub(super) fn classify(name: &OsStr, path: &str) -> Class {
     let hidden = matches!(bytes, [b'.' | b'_', ..]);
     let leftover = LEFTOVERS.iter().any(|end| text.ends_with(end))
         || text.starts_with('#') && text.ends_with('#')
+        || text.starts_with("~WRL")
+        || text
+            .rsplit_once('.')
+            .is_some_and(|(stem, _)| stem.ends_with('~'))
         || text == "4913"
         || text.starts_with(".goutputstream-");
     let readme = !path.contains('/')
@@ -97,9 +101,20 @@ fn is_conflict(name: &str) -> bool {
             "copia en conflicto",
             "copia in conflitto",
             "in konflikt stehende kopie",
+            "konfliktkopie",
+            "conflict 20",
+            "nextcloud conflict",
+            "conflit",
+            "conflicto",
+            "konflikt",
         ]
         .iter()
         .any(|words| inside.contains(words))
+    });
+    // `x.conflict1.md`
+    let is_numbered_conflict = lower.split_once(".conflict").is_some_and(|(_, rest)| {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        digits > 0 && rest[digits..].starts_with('.')
     });
     // `x.LOCAL.123.md` and `x_LOCAL_123.md`
     let sides = ["LOCAL", "REMOTE", "BASE", "BACKUP"];
@@ -118,6 +133,10 @@ fn is_conflict(name: &str) -> bool {
         || lower.contains("[conflicted]")
         || is_word("_conflict-")
         || is_word(".conflict-")
+        || is_word("-conflict-")
+        || lower.contains("_conf(")
+        || lower.contains(".conflicted.")
+        || is_numbered_conflict
         || lower.contains(".orig.")
 }
 
@@ -142,6 +161,12 @@ mod tests {
             "x.REMOTE.4711.md",
             "x_BASE_991.markdown",
             "x.BACKUP.123.html",
+            "x (Konfliktkopie von Ann 2026-01-01).md",
+            "x (conflict 2026-01-01-120000).md",
+            "x_conf(2026-01-01-12-00-00).md",
+            "x-conflict-20260101.md",
+            "x.conflicted.md",
+            "x.conflict1.md",
         ] {
             assert_eq!(classify(OsStr::new(name), name), Class::Conflict, "{name}");
         }

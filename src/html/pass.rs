@@ -2,8 +2,8 @@
 
 use super::Surroundings;
 use super::tags::{
-    Fate, ends_foreign, ends_paragraph, fate, is_anchor, is_furniture, is_heading, is_scope,
-    is_table_part, is_void, keeps, table_parents,
+    Fate, ends_foreign, ends_paragraph, fate, is_anchor, is_furniture, is_heading, is_hidden,
+    is_scope, is_table_part, is_void, keeps, table_parents,
 };
 use super::tokens::{Sink, Tag, tokenise_any, tokenise_plain};
 use super::urls::{SINGLE, absolute, absolute_set, footnote};
@@ -142,6 +142,7 @@ impl State {
         let classes = tag.get("class").unwrap_or_default();
         let in_heading = self.stack.iter().any(|open| is_heading(&open.name));
         let furniture = is_furniture(classes)
+            || is_hidden(tag.get("hidden"), tag.get("style"))
             || in_heading
                 && (name == "a" && is_anchor(classes) || tag.get("aria-hidden") == Some("true"));
         match name {
@@ -464,6 +465,10 @@ fn value(element: &str, name: &str, value: &str, around: &Surroundings<'_>) -> O
             let digits = number.strip_prefix('-').unwrap_or(number);
             (!digits.is_empty() && digits.len() < 7 && digits.bytes().all(|b| b.is_ascii_digit()))
                 .then(|| number.to_owned())
+        }
+        "alt" | "title" => {
+            let shown = crate::article::hidden::hide_in_words(value);
+            Some(shown.chars().filter(|c| is_text(*c)).collect())
         }
         _ => Some(value.chars().filter(|c| is_text(*c)).collect()),
     }

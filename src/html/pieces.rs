@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::tags::{Fate, ends_paragraph, fate, is_table_part};
+use super::tags::{Fate, ends_paragraph, fate, is_hidden, is_table_part, is_void};
 use super::tokens::{Sink, Tag, tokenise};
 
 /// `text` as a paragraph.
@@ -77,7 +77,8 @@ struct Words {
     paragraph: String,
     in_paragraph: bool,
     done: bool,
-    skipped: Option<String>,
+    /// The element that goes with all that is in it, and how often it is open inside itself.
+    skipped: Option<(String, usize)>,
 }
 
 impl Sink for Words {
@@ -92,22 +93,31 @@ impl Sink for Words {
     }
 
     fn start(&mut self, tag: &Tag<'_>) {
-        if self.skipped.is_some() {
+        if let Some((skipped, depth)) = &mut self.skipped {
+            if skipped == tag.name && !tag.self_closing {
+                *depth += 1;
+            }
             return;
         }
         // a footnote's number is no word of the text
         let is_reference = || tag.get("id").is_some_and(|id| id.contains("fnref"));
         let goes = fate(tag.name) == Fate::GoesWhole && !tag.self_closing;
-        if goes || tag.name == "sup" && is_reference() {
-            self.skipped = Some(tag.name.to_owned());
+        let is_hidden = !is_void(tag.name) && is_hidden(tag.get("hidden"), tag.get("style"));
+        if goes || is_hidden || tag.name == "sup" && is_reference() {
+            self.skipped = Some((tag.name.to_owned(), 1));
             return;
         }
         self.boundary(tag.name, true);
     }
 
     fn end(&mut self, name: &str) {
-        match &self.skipped {
-            Some(skipped) if skipped == name => self.skipped = None,
+        match &mut self.skipped {
+            Some((skipped, depth)) if skipped == name => {
+                *depth -= 1;
+                if *depth == 0 {
+                    self.skipped = None;
+                }
+            }
             Some(_) => {}
             None => self.boundary(name, false),
         }

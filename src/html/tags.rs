@@ -267,6 +267,15 @@ pub(super) fn ends_foreign(name: &str) -> bool {
     ENDS.contains(&name)
 }
 
+/// Whether attributes say that browsers show nothing of an element.
+pub(super) fn is_hidden(hidden: Option<&str>, style: Option<&str>) -> bool {
+    let style = style.map(|style| style.to_ascii_lowercase().replace([' ', '\t', '\n'], ""));
+    hidden.is_some()
+        || style.is_some_and(|style| {
+            style.contains("display:none") || style.contains("visibility:hidden")
+        })
+}
+
 /// Classes of what is for the eyes of a browser's user alone.
 pub(super) fn is_furniture(classes: &str) -> bool {
     const FURNITURE: [&str; 22] = [

@@ -53,7 +53,11 @@ fn has_leaf_bundles(tool: Tool) -> bool {
 /// Whether a path is that of a bundle's own text: `a/index.md`, `a/index.fr.md`.
 pub(super) fn is_index(path: &str) -> bool {
     let name = location::name(path);
-    path.len() > name.len() && name.split('.').next() == Some("index")
+    path.len() > name.len()
+        && name
+            .split('.')
+            .next()
+            .is_some_and(|stem| stem.eq_ignore_ascii_case("index"))
 }
 
 /// Whether a folder is that of one article. At the top an `index.md` is the front page.

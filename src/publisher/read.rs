@@ -80,6 +80,11 @@ impl Look {
                 folders.insert(folder.to_owned());
             }
         }
+        // one that cannot be read any more says what it said before
+        self.sections.retain(|folder, section| {
+            let known = catalogue.sections.get(folder);
+            !section.is_broken || known.is_none_or(|known| known.is_broken)
+        });
         catalogue.sections.append(&mut self.sections);
         let until = self.coming.until().map(DateTime::from);
         aside.until = until;
@@ -355,6 +360,7 @@ fn parse(found: &Found, config: &Config, order: &Order, coming: &Coming) -> Pars
                 if found.class == Class::Section {
                     section = Some(Section {
                         draft: true,
+                        is_broken: true,
                         ..Section::default()
                     });
                     row = row.with(Reading::Other, None, &[problem]);

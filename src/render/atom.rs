@@ -42,7 +42,7 @@ pub(super) fn frame(feed: &Feed) -> Result<Frame, Error> {
     links.extend(feed.hubs.iter().map(|hub| link("hub", hub, None)));
     let document = AtomFeed {
         title: title(&about.title, None),
-        id: feed.id.clone(),
+        id: article::id::in_atom(&feed.id).into_owned(),
         updated: date(feed.updated()),
         authors: vec![author],
         generator: Some(Generator {

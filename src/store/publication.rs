@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use rayon::prelude::*;
 
 use super::durable::{self, Dated, MANY};
@@ -54,7 +54,7 @@ impl Disk {
         }
         let mut done = Publication::default();
         let total = ready.changed().count();
-        let stage = || self.stage_documents(&ready.steps, previous);
+        let stage = || self.stage_documents(&ready.steps, previous, &pending);
         match encode {
             Encode::Beside(codings) => {
                 // of many, both are work for all threads
@@ -223,16 +223,21 @@ impl Disk {
     }
 
     /// Writes the changed documents beside their places, with what was in the way kept.
-    fn stage_documents(&self, steps: &[Step<'_>], previous: Option<&Manifest>) -> Result<Staged> {
+    fn stage_documents(
+        &self,
+        steps: &[Step<'_>],
+        previous: Option<&Manifest>,
+        pending: &Claims,
+    ) -> Result<Staged> {
         let mut problems = Vec::new();
         let steps: Vec<&Step<'_>> = changed(steps);
         let mut grown = BTreeSet::new();
         for step in &steps {
-            let route = &step.document.route;
-            if previous.is_none_or(|manifest| !manifest.documents.contains_key(route)) {
+            let folder = step.place.parent().unwrap_or(&self.feeds);
+            problems.extend(self.clear_folders(folder)?);
+            if Self::is_foreign(step, previous, pending) {
                 problems.extend(self.set_aside(step)?);
             }
-            let folder = step.place.parent().unwrap_or(&self.feeds);
             grown.extend(durable::make_folders(&self.feeds, folder).with_context(|| failed(step))?);
         }
         for folder in grown {
@@ -362,10 +367,7 @@ impl Disk {
         };
         let route = &step.document.route;
         if !meta.is_file() {
-            bail!(
-                "`{}` is in the way: it is no file; take it away",
-                step.place.display()
-            );
+            return self.move_aside(&step.place).map(Some);
         }
         let bytes = fs::read(&step.place)
             .with_context(|| format!("cannot read `{}`", step.place.display()))?;
@@ -377,15 +379,91 @@ impl Disk {
         ))
     }
 
+    /// Whether what lies at the place of a document may be somebody else's: a feed, or what no run of ours published there.
+    fn is_foreign(step: &Step<'_>, previous: Option<&Manifest>, pending: &Claims) -> bool {
+        let route = &step.document.route;
+        let known = previous.and_then(|manifest| manifest.documents.get(route));
+        let Some(known) = known else {
+            return true;
+        };
+        let is_file = fs::symlink_metadata(&step.place).is_ok_and(|meta| meta.is_file());
+        if !is_file {
+            return step.place.symlink_metadata().is_ok();
+        }
+        if !step.document.kind.is_feed() {
+            return false;
+        }
+        let Ok(bytes) = fs::read(&step.place) else {
+            return false;
+        };
+        let hash = crate::edition::hash(&bytes);
+        let mut ours = pending.get(route).into_iter().flatten();
+        known.hash != hash && !ours.any(|ours| *ours == hash)
+    }
+
+    /// Moves files and links away that lie where folders of ours are to be.
+    fn clear_folders(&self, folder: &Path) -> Result<Vec<Problem>> {
+        let inside = folder.ancestors().take_while(|place| *place != self.feeds);
+        let mut folders: Vec<&Path> = inside.collect();
+        folders.reverse();
+        let mut problems = Vec::new();
+        for place in folders {
+            match fs::symlink_metadata(place) {
+                Ok(meta) if !meta.is_dir() => problems.push(self.move_aside(place)?),
+                _ => {}
+            }
+        }
+        Ok(problems)
+    }
+
+    /// Moves what is no file, and in the way, to where nothing serves it.
+    fn move_aside(&self, place: &Path) -> Result<Problem> {
+        let failed = || format!("cannot move `{}` out of the way", place.display());
+        let route = place.strip_prefix(&self.feeds).unwrap_or(place);
+        let route = route.to_string_lossy();
+        let mut copies = (1..).map(|number| self.replaced(&route, number));
+        let copy = copies.find(|copy| copy.symlink_metadata().is_err());
+        let copy = copy.with_context(failed)?;
+        fs::create_dir_all(copy.parent().unwrap_or(&self.state)).with_context(failed)?;
+        fs::rename(place, &copy).with_context(failed)?;
+        let what = "is in the way of what tidings publishes and is moved";
+        let remedy = format!("it is `{}` now", copy.display());
+        Ok(Problem::warning(place.display().to_string(), what).remedy(remedy))
+    }
+
+    /// Where the copy with this number is kept of what was at a route. What was kept before may be a link or a file, where a
+    /// folder would be needed: then the name of the folder becomes a part of the file's.
+    fn replaced(&self, route: &str, number: u32) -> PathBuf {
+        let folder = self.state.join("replaced");
+        let end = if number > 1 {
+            format!(".{number}")
+        } else {
+            String::new()
+        };
+        let copy = folder.join(format!("{route}{end}"));
+        let above = copy
+            .ancestors()
+            .skip(1)
+            .take_while(|place| *place != folder);
+        let is_blocked = above
+            .into_iter()
+            .any(|place| fs::symlink_metadata(place).is_ok_and(|meta| !meta.is_dir()));
+        if is_blocked {
+            folder.join(format!("{}{end}", route.replace('/', "-")))
+        } else {
+            copy
+        }
+    }
+
     /// Keeps what was replaced under its own name, and never over what was kept before.
     fn keep_replaced(&self, route: &str, bytes: &[u8]) -> Result<PathBuf> {
-        let folder = self.state.join("replaced");
         let mut number = 1;
         loop {
-            let copy = match number {
-                1 => folder.join(route),
-                number => folder.join(format!("{route}.{number}")),
-            };
+            let copy = self.replaced(route, number);
+            if copy.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
+                number += 1;
+                continue;
+            }
             let kept = durable::read_if_there(&copy);
             let kept = kept.with_context(|| format!("cannot read `{}`", copy.display()))?;
             match kept {
@@ -402,6 +480,10 @@ impl Disk {
 
     fn put_manifest(&self, manifest: &Manifest, previous: Option<&Manifest>) -> Result<()> {
         let path = self.feeds.join(MANIFEST);
+        let there = durable::read_if_there(&path).ok().flatten();
+        if let Some(text) = there.filter(|text| Manifest::parse(text).is_err()) {
+            self.keep_replaced(MANIFEST, &text)?;
+        }
         let former = self.feeds.join(FORMER);
         let old = durable::read_if_there(&former).ok().flatten();
         let is_ours = old.is_some_and(|text| Manifest::parse(&text).is_ok());

@@ -264,6 +264,7 @@ fn lies(place: &Path, published: &Published, current: bool) -> Lies {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "an author's file is written")]
 mod tests {
     use super::{Body, Written, fingerprint};
 

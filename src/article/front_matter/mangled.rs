@@ -50,7 +50,9 @@ pub(super) struct Mangled {
 
 /// Finds a head that is meant and cannot be read as one, in a text that has none.
 pub(super) fn find(text: &str) -> Option<Mangled> {
-    let lines: Vec<&str> = text.lines().take(200).collect();
+    // other programs end lines with these
+    let lines = text.split(['\n', '\u{85}', '\u{2028}', '\u{2029}']);
+    let lines: Vec<&str> = lines.take(200).collect();
     let top = below_comments(&lines);
     let mut code: Option<&str> = None;
     let mut has_text = false;
@@ -63,16 +65,71 @@ pub(super) fn find(text: &str) -> Option<Mangled> {
             code = code.filter(|code| fence != Some(code));
             continue;
         }
+        // code that is indented is shown
+        if has_text && line.starts_with("    ") {
+            continue;
+        }
         code = fence;
         let below = &lines[index + 1..];
-        let is_doubtful = has_text || is_rule(line.trim());
+        let is_doubtful = has_text || is_rule(line.trim()) || is_tagged(line);
         if code.is_none() && is_like_a_fence(line) && begins_a_head(below, is_doubtful) {
             let at = u32::try_from(index + 1).unwrap_or(u32::MAX);
             return Some(mangled(line, at, &lines[..index]));
         }
         has_text |= !line.trim().is_empty();
     }
-    bare(&lines)
+    bare(&lines).or_else(|| object(&lines))
+}
+
+/// An object of JSON that is none to the letter, at the top, with a key that keeps the article from the public.
+fn object(lines: &[&str]) -> Option<Mangled> {
+    let index = lines.iter().position(|line| !line.trim().is_empty())?;
+    let first = lines[index].trim_start();
+    let inside = first
+        .strip_prefix("[")
+        .unwrap_or(first)
+        .trim_start()
+        .strip_prefix('{')?;
+    // what templates begin with
+    if inside.starts_with(['{', '%', '#', ':', '/']) {
+        return None;
+    }
+    let text = lines[index..]
+        .iter()
+        .take(40)
+        .copied()
+        .collect::<Vec<_>>()
+        .join("\n");
+    let head = &text[..text.find('}').unwrap_or(text.len())];
+    let pairs = head.split(['{', ',', '\n']);
+    let is_quote = |c: char| matches!(c, '"' | '\'' | '\u{201c}' | '\u{201d}' | '\u{201e}');
+    let mut pairs = pairs.map(|pair| pair.replace(is_quote, ""));
+    pairs.any(|pair| is_switch(pair.trim())).then(|| Mangled {
+        line: u32::try_from(index + 1).unwrap_or(u32::MAX),
+        what: "the front matter is no JSON".to_owned(),
+        remedy: "put straight quotes around keys and texts, and write no comments",
+    })
+}
+
+/// Finds a second head at the top of a text that has one already: only one counts.
+pub(super) fn second(body: &str) -> Option<Mangled> {
+    let lines: Vec<&str> = body.lines().take(60).collect();
+    let index = lines.iter().position(|line| !line.trim().is_empty())?;
+    let (first, below) = (lines[index], &lines[index + 1..]);
+    let is_head = is_like_a_fence(first) && begins_a_head(below, true) && has_switch(below);
+    let is_bare = is_switch(first) && bare(&lines[index..]).is_some();
+    (is_head || is_bare).then(|| Mangled {
+        line: u32::try_from(index + 1).unwrap_or(u32::MAX),
+        what: "a second head follows the front matter".to_owned(),
+        remedy: "put all keys between the first two fences",
+    })
+}
+
+fn has_switch(below: &[&str]) -> bool {
+    let run = below
+        .iter()
+        .take_while(|line| !line.trim().is_empty() && !is_like_a_fence(line));
+    run.into_iter().any(|line| is_switch(line))
 }
 
 fn mangled(fence: &str, line: u32, above: &[&str]) -> Mangled {
@@ -127,9 +184,10 @@ fn bare(lines: &[&str]) -> Option<Mangled> {
     })
 }
 
-/// A line without the mark of a list.
+/// A line without the mark of a list, or what Org, `AsciiDoc` and reStructuredText put before a key.
 fn unlisted(line: &str) -> &str {
-    let mark = ["- ", "* "].iter().find_map(|mark| line.strip_prefix(mark));
+    let marks = ["- ", "* ", "#+", ":", "..", "? "];
+    let mark = marks.iter().find_map(|mark| line.strip_prefix(mark));
     mark.unwrap_or(line)
 }
 
@@ -166,11 +224,31 @@ fn is_like_a_fence(line: &str) -> bool {
     let is_long_dash = seen.chars().count() == 1 && seen.chars().all(|c| is_dash(c) && c != '-');
     let is_commented = seen.starts_with("---#") || seen.starts_with("+++#");
     is_long_dash
+        || is_tagged(line)
         || is_commented
         || is_row(&is_dash)
         || is_row(&|c| matches!(c, '+' | '\u{ff0b}'))
-        || seen == ";;;"
+        || is_row(&|c| c == ';')
         || is_rule(&seen)
+}
+
+/// Whether a line is a fence with a word after it, or with what a wrong encoding made of a byte order mark before it:
+/// `---lua`, `ï»¿---`.
+fn is_tagged(line: &str) -> bool {
+    let line = line.trim();
+    let marked = ["ï»¿", "&#65279;", "&#xfeff;"];
+    let marked = marked.iter().find_map(|mark| line.strip_prefix(mark));
+    if marked.is_some_and(|rest| matches!(rest, "---" | "+++")) {
+        return true;
+    }
+    let tag = line
+        .strip_prefix("---")
+        .or_else(|| line.strip_prefix("+++"));
+    tag.is_some_and(|tag| {
+        let tag = tag.trim_start();
+        let is_word = tag.starts_with(|c: char| c.is_ascii_alphabetic() || c == '!' || c == '{');
+        is_word && !tag.trim_start_matches(['!', '{']).contains("  ") && tag.split(' ').count() < 8
+    })
 }
 
 /// Whether a line is a rule of Markdown, or of people: no program takes it for a fence.
@@ -193,6 +271,7 @@ fn begins_a_head(below: &[&str], is_doubtful: bool) -> bool {
     if visible(first).trim_start().starts_with('{') && first.contains(':') {
         return true;
     }
+
     if !is_of_head(first) {
         return false;
     }
@@ -277,6 +356,23 @@ mod tests {
             ("___\ntitle: A\nstatus: draft\n\nText", 1),
             ("###\ntitle: A\n###\nText", 1),
             ("- title: A\n- draft: true\n\nText", 2),
+            (";;;;\n\"title\": \"A\"\n;;;;\nText", 1),
+            ("---lua\ntitle: A\ndraft: true\n---\nText", 1),
+            ("---YAML\ntitle: A\n---\nText", 1),
+            ("+++toml\ntitle = \"A\"\n+++\nText", 1),
+            ("--- !!map\ntitle: A\n---\nText", 1),
+            ("ï»¿---\ntitle: A\n---\nText", 1),
+            ("\u{85}---\u{85}title: A\u{85}---\u{85}Text", 2),
+            ("{'title': 'A', 'draft': true}\nText", 1),
+            ("{title: \"A\", draft: true}\nText", 1),
+            (" {\n\"title\": \"A\",\n\"draft\": true\n}\nText", 1),
+            ("[{\"title\": \"A\", \"draft\": true}]\nText", 1),
+            (
+                "{\u{201c}title\u{201d}: \u{201c}A\u{201d}, \u{201c}draft\u{201d}: true}\nText",
+                1,
+            ),
+            ("#+DRAFT: true\n\nText", 1),
+            (":status: draft\n\nText", 1),
         ] {
             assert_eq!(find(text).map(|found| found.line), Some(line), "{text:?}");
         }
@@ -298,6 +394,9 @@ mod tests {
             "Note: the draft is true",
             "\u{2014} Ann, in a letter\n\ntitle of nothing",
             "***\nDate: 3 May 2026\n\nCome all.",
+            "--- and then: nothing\nMore text: of this kind.",
+            "{Curly} words begin this text: draft, and true.",
+            "Text.\n\n    ---\n    title: A\n    draft: true\n    ---\n\nMore.",
             "===\n\nText",
             "- title: the name of a book\n- author: who wrote it\n\nText",
             "",

@@ -53,6 +53,27 @@ pub(super) fn directives(text: &str) -> usize {
     0
 }
 
+/// What is wrong, in words of authors and not of the library.
+fn in_words(what: &str) -> String {
+    let what = what.split(", set ").next().unwrap_or(what);
+    if let Some(key) = what.strip_prefix("duplicate mapping key: ") {
+        return format!("the key `{key}` stands twice; keep one");
+    }
+    let is_quoting = [
+        "mapping values",
+        "block sequence entries",
+        "alias",
+        "tagged scalar",
+        "anchor",
+    ];
+    if is_quoting.iter().any(|part| what.contains(part)) {
+        return format!(
+            "{what}; put quotes around a value that holds `: ` or begins with `*`, `&`, `!`, `-`, `[` or `{{`"
+        );
+    }
+    what.to_owned()
+}
+
 /// Reads a mapping of any form.
 fn parsed(head: &str) -> Result<Entries, Fault> {
     let top: Top = serde_saphyr::from_str_with_options(head, options()).map_err(|error| {
@@ -69,7 +90,7 @@ fn parsed(head: &str) -> Result<Entries, Fault> {
             .trim_start_matches("error: ");
         Fault {
             line,
-            what: what.to_owned(),
+            what: in_words(what),
         }
     })?;
     let lines: Vec<&str> = head.lines().collect();

@@ -2,6 +2,7 @@
 
 use super::Keys;
 use crate::article::front_matter::Value;
+use crate::article::hidden::hide_in_words;
 use crate::article::words::folded;
 use crate::article::{Person, address};
 use crate::problem::Problem;
@@ -51,7 +52,7 @@ impl Keys<'_> {
                 value
                     .get(key)
                     .and_then(Value::text)
-                    .map(|text| folded(&text))
+                    .map(|text| folded(&hide_in_words(&text)))
                     .filter(|text| !text.is_empty())
             };
             let email = text("email").or_else(|| text("mail"));
@@ -79,7 +80,7 @@ impl Keys<'_> {
             }
             return Some(person);
         }
-        let text = folded(&value.text()?);
+        let text = folded(&hide_in_words(&value.text()?));
         if let Some(person) = self.dialect.authors.get(&text) {
             return Some(person.clone());
         }

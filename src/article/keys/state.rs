@@ -5,7 +5,7 @@ use crate::article::Visibility;
 use crate::article::front_matter::Value;
 
 /// Switches that keep an article from the public, with the value that does.
-const NOWHERE: [(&str, bool); 12] = [
+const NOWHERE: [(&str, bool); 20] = [
     ("draft", true),
     ("isdraft", true),
     ("published", false),
@@ -16,6 +16,14 @@ const NOWHERE: [(&str, bool); 12] = [
     ("unlisted", true),
     ("private", true),
     ("public", false),
+    ("ispublished", false),
+    ("isprivate", true),
+    ("ishidden", true),
+    ("ispublic", false),
+    ("unpublished", true),
+    ("visible", false),
+    ("listed", false),
+    ("wip", true),
     // Hugo: a bundle that other pages take parts of
     ("headless", true),
     // Hexo's plugins, and several themes
@@ -24,10 +32,16 @@ const NOWHERE: [(&str, bool); 12] = [
 ];
 
 /// Switches that keep an article out of feeds, with the value that does.
-const NOT_IN_FEEDS: [(&str, bool); 11] = [
+const NOT_IN_FEEDS: [(&str, bool); 17] = [
     ("feed", false),
     ("rss", false),
     ("rss.exclude", true),
+    ("rss.hide", true),
+    ("feed.exclude", true),
+    ("feed.hide", true),
+    ("excludefeed", true),
+    ("excludefromrss", true),
+    ("rssexclude", true),
     ("disablefeed", true),
     ("feedexclude", true),
     ("excludefromfeed", true),
@@ -39,7 +53,7 @@ const NOT_IN_FEEDS: [(&str, bool); 11] = [
 ];
 
 /// Values of `status` and `visibility` that keep an article from the public. Any other value is none of ours.
-const UNPUBLISHED: [&str; 9] = [
+const UNPUBLISHED: [&str; 14] = [
     "draft",
     "private",
     "hidden",
@@ -49,6 +63,11 @@ const UNPUBLISHED: [&str; 9] = [
     "unlisted",
     "password",
     "unpublished",
+    "false",
+    "members",
+    "paid",
+    "tiers",
+    "nobody",
 ];
 
 impl Keys<'_> {
@@ -105,6 +124,22 @@ impl Keys<'_> {
     /// Hugo's `build` (once `_build`): whether a page is made, and listed. `None` if that cannot be understood.
     fn build(&mut self) -> Option<Visibility> {
         let mut found = Visibility::Public;
+        // it is a table, or nothing that Hugo knows
+        if let Some((line, value)) = self.head.get("build")
+            && !matches!(value, Value::Map(_))
+        {
+            // other programs count their builds here
+            let word = value.text().unwrap_or_default().trim().to_lowercase();
+            let is_list = matches!(value, Value::List(_));
+            if !is_list && switch(value) != Some(false) && word != "never" {
+                return Some(found);
+            }
+            let what = "`build` is no table with the keys `list` and `render`";
+            let remedy =
+                "write `build: {list: never}`; nothing of the file is published until then";
+            self.wrong(line, what.to_owned(), remedy);
+            return None;
+        }
         for (key, means) in [
             ("build.render", Visibility::Draft),
             ("build.list", Visibility::PageOnly),
@@ -140,7 +175,9 @@ impl Keys<'_> {
             is_kept_back = true;
         };
         // Eleventy: no page is written
-        if let Some((line, Value::Bool(false))) = head.get("permalink") {
+        if let Some((line, value)) = head.get("permalink")
+            && switch(value) == Some(false)
+        {
             note(self, "permalink", line);
         }
         for key in ["status", "visibility"] {
@@ -155,7 +192,11 @@ impl Keys<'_> {
             let mut words = words
                 .iter()
                 .filter_map(|word| Some(word.text()?.trim().to_lowercase()));
-            if words.any(|word| UNPUBLISHED.contains(&&*word)) {
+            if words.any(|word| {
+                // `draft, needs review`
+                let first = word.split(|c: char| !c.is_alphanumeric()).next();
+                UNPUBLISHED.contains(&&*word) || first == Some("draft")
+            }) {
                 note(self, key, line);
             }
         }
@@ -194,7 +235,10 @@ fn is_no_switch(key: &str, value: &Value) -> bool {
             .text()
             .is_some_and(|text| text.contains(|c: char| c.is_ascii_digit())),
         // Hugo's and Jekyll's `render` knows words of its own
-        "render" => matches!(value, Value::Text(_)),
+        "render" => {
+            let word = value.text().unwrap_or_default().trim().to_lowercase();
+            matches!(value, Value::Text(_)) && !matches!(word.as_str(), "never" | "maybe" | "none")
+        }
         // settings of a feed: what of them is a switch has a key of its own
         "feed" | "rss" => matches!(value, Value::Map(_) | Value::List(_)),
         _ => false,
