@@ -132,12 +132,30 @@ fn with_elements(text: &str, code: &[Range<usize>]) -> Vec<Range<usize>> {
 
 /// Whether a text may hide anything: most do not, and cost nothing.
 fn may_hide(text: &str) -> bool {
-    let marks: [&[u8]; 11] = [
-        b"%%", b"{::", b"{:/", b"/*", b"comment", b"{{!", b"{%#", b"% #", b"%- #", b"{#", b"<%",
-    ];
-    marks
-        .iter()
-        .any(|mark| memmem::find(text.as_bytes(), mark).is_some())
+    let bytes = text.as_bytes();
+    memchr::memchr2_iter(b'%', b'{', bytes).any(|at| {
+        let (before, rest) = bytes.split_at(at);
+        if rest[0] == b'%' {
+            return rest.starts_with(b"%%") || before.ends_with(b"<");
+        }
+        let inside = rest[1..].trim_ascii_start();
+        match inside.first() {
+            Some(b':') => inside.starts_with(b"::") || inside.starts_with(b":/"),
+            Some(b'#') => true,
+            Some(b'/') => inside.starts_with(b"/*"),
+            Some(b'%') => {
+                let tag = inside[1..].strip_prefix(b"-").unwrap_or(&inside[1..]);
+                let tag = tag.trim_ascii_start();
+                tag.starts_with(b"comment") || tag.starts_with(b"#")
+            }
+            Some(b'{') => {
+                let inside = inside[1..].strip_prefix(b"-").unwrap_or(&inside[1..]);
+                let inside = inside.trim_ascii_start();
+                inside.starts_with(b"!") || inside.starts_with(b"/*")
+            }
+            _ => false,
+        }
+    })
 }
 
 /// In what a comment stands.

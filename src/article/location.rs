@@ -63,7 +63,13 @@ pub fn sections(path: &str) -> String {
 #[must_use]
 pub fn original(name: &str) -> Option<String> {
     let (stem, extension) = name.rsplit_once('.')?;
-    let stem = &stem.replace('（', " (").replace('）', ")");
+    let ascii;
+    let stem = if stem.contains('（') {
+        ascii = stem.replace('（', " (").replace('）', ")");
+        &ascii
+    } else {
+        stem
+    };
     let numbered = stem.strip_suffix(')').and_then(|stem| {
         let (stem, number) = stem.rsplit_once(" (").or(stem.rsplit_once('('))?;
         let is_number = number.bytes().all(|b| b.is_ascii_digit()) && !number.is_empty();
@@ -137,7 +143,8 @@ fn marked(stem: &str) -> Option<&str> {
     let mut ends = stem.match_indices(is_separator);
     ends.find_map(|(at, separator)| {
         let word = &stem[at + separator.len()..];
-        (WORDS.contains(&&*word.to_lowercase()) || is_computer(word)).then(|| &stem[..at])
+        (WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)) || is_computer(word))
+            .then(|| &stem[..at])
     })
 }
 

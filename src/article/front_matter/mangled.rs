@@ -113,6 +113,13 @@ fn object(lines: &[&str]) -> Option<Mangled> {
 
 /// Finds a second head at the top of a text that has one already: only one counts.
 pub(super) fn second(body: &str) -> Option<Mangled> {
+    let first = body.lines().find(|line| !line.trim().is_empty())?;
+    // most texts begin with words
+    let is_text =
+        first.len() > 60 || !first.contains([':', '=']) && first.starts_with(char::is_alphanumeric);
+    if is_text {
+        return None;
+    }
     let lines: Vec<&str> = body.lines().take(60).collect();
     let index = lines.iter().position(|line| !line.trim().is_empty())?;
     let (first, below) = (lines[index], &lines[index + 1..]);
