@@ -29,16 +29,30 @@ pub struct State {
     pub told: BTreeSet<String>,
     /// The sources of the articles that subscribers see.
     pub sources: Sources,
+    /// Why it could not be read, if it is there.
+    #[serde(skip)]
+    pub trouble: Option<Problem>,
 }
 
 impl State {
     /// Reads the state; one that is missing or damaged is empty, since it may be lost.
     #[must_use]
     pub fn load(folder: &Path) -> Self {
-        std::fs::read(folder.join(FILE))
-            .ok()
-            .and_then(|text| serde_json::from_slice(&text).ok())
-            .unwrap_or_default()
+        let path = folder.join(FILE);
+        match durable::read_if_there(&path) {
+            Ok(text) => text
+                .and_then(|text| serde_json::from_slice(&text).ok())
+                .unwrap_or_default(),
+            Err(error) => {
+                let what = format!("cannot be read: {error}");
+                let problem = Problem::warning(path.display().to_string(), what);
+                let remedy = "this run goes on without it: an article that is broken may have no last good version";
+                Self {
+                    trouble: Some(problem.remedy(remedy)),
+                    ..Self::default()
+                }
+            }
+        }
     }
 
     /// Where it stands in the state folder.

@@ -617,3 +617,23 @@ fn a_link_to_the_ledger_stays_one() {
         "{ledger}"
     );
 }
+
+#[test]
+fn a_state_that_cannot_be_read_is_said_and_stops_nothing() {
+    let site = site();
+    let before = entries(&site);
+    site.rename(".tidings/state.json", ".tidings/aside");
+    symlink("state.json", site.path(".tidings/state.json")).unwrap();
+    site.article("new.md", "New", "Text.");
+    let run = site.build(&[]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("warning: .tidings/state.json: cannot be read"),
+        "{}",
+        run.stderr
+    );
+    let after = entries(&site);
+    assert!(before[2].keys().all(|id| after[2].contains_key(id)));
+    assert!(after[2].len() > before[2].len());
+}

@@ -43,7 +43,7 @@ pub(super) struct Books {
 
 impl Books {
     /// Reads what an earlier turn left, as far as the desk does not have it.
-    pub(super) fn open(config: &Config, desk: &mut Desk, state: State) -> Result<Self> {
+    pub(super) fn open(config: &Config, desk: &mut Desk, mut state: State) -> Result<Self> {
         let stamp = crate::folder::stamp_of(&config.ledger);
         let is_same = stamp.is_some() && stamp == desk.ledger_stamp;
         desk.is_settled &= is_same;
@@ -55,7 +55,7 @@ impl Books {
         desk.ledger_stamp = stamp;
         let disk = Disk::new(&config.feeds, &config.state(), &config.compress)
             .apart_from(&config.articles);
-        let mut problems = Vec::new();
+        let mut problems: Vec<Problem> = state.trouble.take().into_iter().collect();
         let stamp = disk.stamp();
         let known = desk
             .manifest
