@@ -584,6 +584,27 @@ fn whatever_is_in_the_way_is_kept_and_stops_nothing() {
 }
 
 #[test]
+fn a_link_to_the_articles_is_never_moved() {
+    let site = Site::bare();
+    site.put(
+        "tidings.toml",
+        "base_url = \"https://example.org/\"\nfeeds = \".\"\n",
+    );
+    site.article("a.md", "One", "Text.");
+    site.rename("articles", "texts");
+    std::os::unix::fs::symlink("texts", site.path("articles")).unwrap();
+    let run = site.build(&[]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("leads to the articles"),
+        "{}",
+        run.stderr
+    );
+    assert!(site.path("articles").is_symlink());
+    assert!(site.path("articles/a.md").is_file());
+}
+
+#[test]
 fn what_lies_compressed_beside_a_feed_is_a_choice() {
     let mut site = Site::new();
     site.article("a.md", "One", &"Text that compresses well. ".repeat(50));

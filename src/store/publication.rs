@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
 
 use super::durable::{self, Dated, MANY};
@@ -419,6 +419,21 @@ impl Disk {
     /// Moves what is no file, and in the way, to where nothing serves it.
     fn move_aside(&self, place: &Path) -> Result<Problem> {
         let failed = || format!("cannot move `{}` out of the way", place.display());
+        // a link to the articles, or to a folder around them, is the author's
+        let articles = self
+            .articles
+            .as_ref()
+            .and_then(|articles| articles.canonicalize().ok());
+        let target = place.canonicalize();
+        if articles
+            .zip(target.ok())
+            .is_some_and(|(articles, target)| articles.starts_with(target))
+        {
+            bail!(
+                "`{}` is in the way: it leads to the articles; publish to another folder",
+                place.display()
+            );
+        }
         let route = place.strip_prefix(&self.feeds).unwrap_or(place);
         let route = route.to_string_lossy();
         let mut copies = (1..).map(|number| self.replaced(&route, number));
