@@ -3,7 +3,7 @@
 //! Code is left as it is. Liquid's comments are the business of [`template`]; those of HTML in a body go
 //! when the HTML is cleaned.
 //!
-//! A comment that nobody closed, and the marks of a merge [conflict], hold an article back: how much of it was meant
+//! A comment that nobody closed, and the marks of a merge conflict, hold an article back: how much of it was meant
 //! for readers is a guess.
 
 use std::borrow::Cow;
