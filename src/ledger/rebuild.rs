@@ -208,11 +208,17 @@ impl Ledger {
 
     /// Takes over what a damaged line says of a feed. What the feed is called, and what it is of, its documents know better.
     pub fn salvage_feed(&mut self, says: &FeedRecord, title: Option<&str>, of: Option<String>) {
-        let known = self.feed(&says.feed).unwrap_or(says);
+        let known = self.feed(&says.feed);
+        // the damage may be in its name: then another has its id
+        if known.is_none() && self.feeds().any(|feed| feed.id == says.id) {
+            return;
+        }
+        let of = of.or_else(|| known?.of.clone());
+        let known = known.unwrap_or(says);
         let title = says.title.as_deref().map(|said| title.unwrap_or(said));
         let found = FeedRecord {
             title: title.map(str::to_owned).or_else(|| known.title.clone()),
-            of: of.or_else(|| known.of.clone()),
+            of,
             ..known.clone()
         };
         if self.feed(&says.feed) != Some(&found) {
