@@ -543,17 +543,12 @@ fn whatever_is_in_the_way_is_kept_and_stops_nothing() {
     // a folder, links, a file where a folder belongs, manifests of somebody else
     site.put("feeds/rss.xml/inside", "mine");
     std::os::unix::fs::symlink("/nowhere", site.path("feeds/atom.xml")).unwrap();
-    site.put("elsewhere/kept", "mine");
-    std::os::unix::fs::symlink("../elsewhere", site.path("feeds/articles")).unwrap();
     site.put("feeds/tidings.json", "{\"name\": \"somebody else's\"}");
     site.put("feeds/manifest.json", "{\"name\": \"somebody else's\"}");
     let run = site.build(&[]);
     assert_eq!(run.code, 3, "{}", run.stderr);
     assert_eq!(site.read(".tidings/replaced/rss.xml/inside"), "mine");
     assert!(site.path(".tidings/replaced/atom.xml").is_symlink());
-    assert!(site.path(".tidings/replaced/articles").is_symlink());
-    assert_eq!(site.read("elsewhere/kept"), "mine");
-    assert!(!site.path("elsewhere/b.png").exists());
     assert!(
         site.read(".tidings/replaced/tidings.json")
             .contains("somebody else's")
@@ -572,7 +567,7 @@ fn whatever_is_in_the_way_is_kept_and_stops_nothing() {
         site.read(".tidings/replaced/rss.xml.2"),
         "<rss>somebody else's</rss>"
     );
-    assert_eq!(site.read(".tidings/replaced/articles-a"), "mine");
+    assert_eq!(site.read(".tidings/replaced/articles/a"), "mine");
     for file in ["rss.xml", "atom.xml", "feed.json", "articles/a/index.html"] {
         assert!(
             site.read(&format!("feeds/{file}"))
@@ -584,7 +579,7 @@ fn whatever_is_in_the_way_is_kept_and_stops_nothing() {
 }
 
 #[test]
-fn a_link_to_the_articles_is_never_moved() {
+fn what_may_be_the_authors_is_never_moved() {
     let site = Site::bare();
     site.put(
         "tidings.toml",
@@ -595,13 +590,27 @@ fn a_link_to_the_articles_is_never_moved() {
     std::os::unix::fs::symlink("texts", site.path("articles")).unwrap();
     let run = site.build(&[]);
     assert_eq!(run.code, 5, "{}", run.stderr);
-    assert!(
-        run.stderr.contains("leads to the articles"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("is in the way"), "{}", run.stderr);
     assert!(site.path("articles").is_symlink());
     assert!(site.path("articles/a.md").is_file());
+    // nor is what lies among them
+    site.remove("articles");
+    site.rename("texts", "articles");
+    site.put("articles/a", "an attachment");
+    let run = site.build(&[]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    assert_eq!(site.read("articles/a"), "an attachment");
+    // nor a link to a folder in which documents lie
+    let site = Site::bare();
+    site.put("tidings.toml", "base_url = \"https://example.org/\"\n");
+    site.article("a.md", "One", "Text.");
+    site.article("b.md", "Two", "Text.");
+    site.build_well();
+    site.rename("feeds/articles", "elsewhere");
+    std::os::unix::fs::symlink("../elsewhere", site.path("feeds/articles")).unwrap();
+    site.article("a.md", "One", "Another text.");
+    assert_eq!(site.build(&[]).code, 5);
+    assert!(site.path("feeds/articles/b/index.html").is_file());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 
+use crate::common::Site;
 use crate::common::extent::cases;
 use tidings::article::{markdown, text};
 use tidings::html::{self, Surroundings, clean};
@@ -501,5 +502,59 @@ proptest! {
     ) {
         let once = cleaned(&format!("{}{html}", around.repeat(deep / around.matches('<').count())));
         prop_assert_eq!(cleaned(&once), once);
+    }
+}
+
+#[test]
+fn a_hidden_element_takes_nothing_else_along() {
+    let site = Site::new();
+    for (number, (html, gone)) in [
+        ("<p hidden>SECRET<p>Second<p>Third", 1),
+        ("<ul><li hidden>SECRET<li>Second</ul><p>Third", 1),
+        (
+            "<table><tr hidden><td>SECRET<tr><td>Second</table><p>Third</p>",
+            1,
+        ),
+        (
+            "<dl><dt>a<dd hidden>SECRET<dt>Second<dd>d</dl><p>Third</p>",
+            1,
+        ),
+        ("<p><span hidden>SECRET</p><p>Second</p>Third", 1),
+        (
+            "<div><section hidden><div>SECRET</div>SECRET</section>Second</div>Third",
+            1,
+        ),
+        ("<div style='DISPLAY : none'><p>SECRET</div>Second Third", 1),
+        (
+            "<p style='--display:none; transition: display'>SECRET</p>Second Third",
+            0,
+        ),
+        ("<p hidden=until-found>SECRET</p>Second Third", 0),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        site.put(
+            &format!("articles/a{number}.md"),
+            format!("---\ntitle: A{number}\ndate: 2026-05-01\n---\n{html}\n"),
+        );
+        site.put(
+            "tidings.toml",
+            "base_url = \"https://example.org/\"\ntitle = \"Notes\"\npermalink = \"/:slug/\"\n",
+        );
+        site.build(&[]);
+        let feed: serde_json::Value = serde_json::from_str(&site.read("feeds/feed.json")).unwrap();
+        let items = feed["items"].as_array().unwrap();
+        let title = format!("A{number}");
+        let item = items
+            .iter()
+            .find(|item| item["title"] == title.as_str())
+            .unwrap();
+        let text = item["content_html"].as_str().unwrap();
+        assert!(
+            text.contains("Second") && text.contains("Third"),
+            "{html}: {text}"
+        );
+        assert_eq!(!text.contains("SECRET"), gone == 1, "{html}: {text}");
     }
 }

@@ -209,10 +209,10 @@ const fn form(
 const WITHOUT_TEMPLATES: &[Place] = &[Place::Text, Place::Words];
 
 const FORMS: [Form; 19] = [
-    form("%%", &["%%"], ALL, false),
+    form("%%", &["%%"], &[Place::Markdown, Place::Words], false),
     // MDX
     form("{/*", JSX_ENDS, ALL, false),
-    form("{ /*", JSX_ENDS, ALL, false),
+    form("{ /*", JSX_ENDS, &[Place::Markdown, Place::Words], false),
     // Hugo
     form("{{/*", GO_ENDS, ALL, true),
     form("{{- /*", GO_ENDS, ALL, true),
@@ -345,6 +345,23 @@ impl<'t> Search<'t> {
         if self.found.held.is_none() && !is_shortcode && self.is_endless_liquid(at) {
             let what = "the comment that begins with `{% comment %}` is never closed".to_owned();
             self.found.held = Some((at, what, "write `{% endcomment %}` behind it"));
+        }
+        // where nothing makes it a comment for sure: within a line, and without blanks at its marks
+        if rest.starts_with("%%") && matches!(self.place, Place::Html | Place::Text) {
+            let line = rest[2..].lines().next().unwrap_or_default();
+            let line = &line[..line.floor_char_boundary(2000)];
+            let inside = line.find("%%").map(|end| &line[..end]);
+            let inside = inside.filter(|inside| {
+                !inside.is_empty()
+                    && inside.trim() == *inside
+                    && (self.place == Place::Text || !inside.contains(['<', '>']))
+            });
+            if let Some(inside) = inside {
+                let end = at + inside.len() + 4;
+                self.found.ranges.push(at..end);
+                return end;
+            }
+            return at + 2;
         }
         // Jinja: the id of a heading has no second `#`
         if rest.starts_with("{#") {
@@ -570,6 +587,11 @@ mod tests {
         for (text, shown) in [
             ("100% a %%b%% c", "100% a  c"),
             ("a {% comment %}b{% endcomment %} {# c #} {/* d */}", "a   "),
+            (
+                "for %%i in (a b) do echo %%i",
+                "for %%i in (a b) do echo %%i",
+            ),
+            ("%% a\nb\n%% c\nd", "%% a\nb\n%% c\nd"),
         ] {
             assert_eq!(hide(text, Markup::Text), shown);
         }

@@ -1,5 +1,7 @@
 //! The pass over the tokens.
 
+use std::collections::BTreeMap;
+
 use super::Surroundings;
 use super::tags::{
     Fate, ends_foreign, ends_paragraph, fate, is_anchor, is_furniture, is_heading, is_hidden,
@@ -59,6 +61,20 @@ impl<'a> Pass<'a> {
     }
 }
 
+/// Whether the start of an element ends another that is open (HTML, optional tags).
+fn implies_end(open: &str, start: &str) -> bool {
+    match open {
+        "p" => ends_paragraph(start),
+        "li" => start == "li",
+        "dt" | "dd" => matches!(start, "dt" | "dd"),
+        "tr" => matches!(start, "tr" | "thead" | "tbody" | "tfoot"),
+        "td" | "th" => matches!(start, "td" | "th" | "tr"),
+        "thead" | "tbody" | "tfoot" => matches!(start, "tbody" | "tfoot"),
+        "option" => matches!(start, "option" | "optgroup"),
+        _ => false,
+    }
+}
+
 #[derive(Default)]
 struct State {
     out: String,
@@ -67,6 +83,8 @@ struct State {
     stack: Vec<Open>,
     /// The element that goes with all that is in it, and how often it is open inside itself.
     skipped: Option<(String, usize)>,
+    /// If that is because browsers hide it: how often each element was opened in it. Its end tag may be missing.
+    hidden: Option<BTreeMap<String, usize>>,
     /// A parser might put something elsewhere.
     odd: bool,
     /// Nothing has been written into the `<pre>` that is open yet.
@@ -121,6 +139,12 @@ impl State {
         escape(text, false, &mut self.out);
     }
 
+    /// A hidden element ends without an end tag.
+    fn show_again(&mut self) {
+        (self.skipped, self.hidden) = (None, None);
+        self.odd = true;
+    }
+
     /// The innermost element that was let out.
     fn shown(&self) -> Option<&'static str> {
         self.stack.last().map(|open| open.shown)
@@ -128,6 +152,16 @@ impl State {
 
     fn start(&mut self, tag: &Tag<'_>, around: &Surroundings<'_>) {
         let name = tag.name;
+        if let (Some((skipped, _)), Some(inner)) = (&self.skipped, &mut self.hidden) {
+            let is_inside = ["ul", "ol", "dl", "table", "select"]
+                .iter()
+                .any(|list| inner.get(*list).is_some_and(|open| *open > 0));
+            if !is_inside && implies_end(skipped, name) {
+                self.show_again();
+            } else if !tag.self_closing && !is_void(name) {
+                *inner.entry(name.to_owned()).or_default() += 1;
+            }
+        }
         if let Some((skipped, depth)) = &mut self.skipped {
             if matches!(skipped.as_str(), "svg" | "math") && ends_foreign(name) {
                 self.skipped = None;
@@ -141,8 +175,9 @@ impl State {
         }
         let classes = tag.get("class").unwrap_or_default();
         let in_heading = self.stack.iter().any(|open| is_heading(&open.name));
+        let hidden = is_hidden(tag.get("hidden"), tag.get("style"));
         let furniture = is_furniture(classes)
-            || is_hidden(tag.get("hidden"), tag.get("style"))
+            || hidden
             || in_heading
                 && (name == "a" && is_anchor(classes) || tag.get("aria-hidden") == Some("true"));
         match name {
@@ -165,6 +200,7 @@ impl State {
             let foreign = matches!(name, "svg" | "math");
             if !(foreign && tag.self_closing || is_gone_void(name)) {
                 self.skipped = Some((name.to_owned(), 1));
+                self.hidden = hidden.then(BTreeMap::new);
             }
             return;
         }
@@ -317,11 +353,21 @@ impl State {
     }
 
     fn end(&mut self, name: &str) {
+        if let (Some((skipped, _)), Some(inner)) = (&self.skipped, &mut self.hidden)
+            && skipped != name
+        {
+            match inner.get_mut(name) {
+                Some(open) if *open > 0 => *open -= 1,
+                // the end of what is around it
+                _ if self.stack.iter().any(|open| open.name == name) => self.show_again(),
+                _ => {}
+            }
+        }
         if let Some((skipped, depth)) = &mut self.skipped {
             if skipped == name {
                 *depth -= 1;
                 if *depth == 0 {
-                    self.skipped = None;
+                    (self.skipped, self.hidden) = (None, None);
                 }
             }
             return;

@@ -102,7 +102,10 @@ impl Sink for Words {
         // a footnote's number is no word of the text
         let is_reference = || tag.get("id").is_some_and(|id| id.contains("fnref"));
         let goes = fate(tag.name) == Fate::GoesWhole && !tag.self_closing;
-        let is_hidden = !is_void(tag.name) && is_hidden(tag.get("hidden"), tag.get("style"));
+        // the end tags of some elements may be missing
+        let is_closed = !matches!(tag.name, "p" | "li" | "dt" | "dd" | "tr" | "td" | "th");
+        let is_hidden =
+            is_closed && !is_void(tag.name) && is_hidden(tag.get("hidden"), tag.get("style"));
         if goes || is_hidden || tag.name == "sup" && is_reference() {
             self.skipped = Some((tag.name.to_owned(), 1));
             return;

@@ -269,11 +269,20 @@ pub(super) fn ends_foreign(name: &str) -> bool {
 
 /// Whether attributes say that browsers show nothing of an element.
 pub(super) fn is_hidden(hidden: Option<&str>, style: Option<&str>) -> bool {
-    let style = style.map(|style| style.to_ascii_lowercase().replace([' ', '\t', '\n'], ""));
-    hidden.is_some()
-        || style.is_some_and(|style| {
-            style.contains("display:none") || style.contains("visibility:hidden")
-        })
+    let is_hiding = |declaration: &str| {
+        let Some((property, value)) = declaration.split_once(':') else {
+            return false;
+        };
+        let value = value.trim().to_ascii_lowercase();
+        let value = value.split('!').next().unwrap_or_default().trim();
+        let property = property.trim().to_ascii_lowercase();
+        matches!(
+            (&*property, value),
+            ("display", "none") | ("visibility", "hidden")
+        )
+    };
+    let is_found = hidden.is_some_and(|value| value.trim().eq_ignore_ascii_case("until-found"));
+    hidden.is_some() && !is_found || style.is_some_and(|style| style.split(';').any(is_hiding))
 }
 
 /// Classes of what is for the eyes of a browser's user alone.

@@ -419,20 +419,18 @@ impl Disk {
     /// Moves what is no file, and in the way, to where nothing serves it.
     fn move_aside(&self, place: &Path) -> Result<Problem> {
         let failed = || format!("cannot move `{}` out of the way", place.display());
-        // a link to the articles, or to a folder around them, is the author's
+        // documents may lie behind a link to a folder, and where folders overlap anything may be the author's
         let articles = self
             .articles
             .as_ref()
             .and_then(|articles| articles.canonicalize().ok());
-        let target = place.canonicalize();
-        if articles
-            .zip(target.ok())
-            .is_some_and(|(articles, target)| articles.starts_with(target))
-        {
-            bail!(
-                "`{}` is in the way: it leads to the articles; publish to another folder",
-                place.display()
-            );
+        let feeds = self.feeds.canonicalize().ok();
+        let is_shared = articles.zip(feeds).is_some_and(|(articles, feeds)| {
+            articles.starts_with(&feeds) || feeds.starts_with(&articles)
+        });
+        let is_link = place.is_symlink() && place.is_dir();
+        if is_shared || is_link {
+            bail!("`{}` is in the way; take it away", place.display());
         }
         let route = place.strip_prefix(&self.feeds).unwrap_or(place);
         let route = route.to_string_lossy();

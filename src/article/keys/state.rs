@@ -130,8 +130,8 @@ impl Keys<'_> {
         {
             // other programs count their builds here
             let word = value.text().unwrap_or_default().trim().to_lowercase();
-            let is_list = matches!(value, Value::List(_));
-            if !is_list && switch(value) != Some(false) && word != "never" {
+            let is_list = matches!(value, Value::List(list) if list.iter().any(|one| matches!(one, Value::Map(_))));
+            if !is_list && !matches!(word.as_str(), "false" | "never") {
                 return Some(found);
             }
             let what = "`build` is no table with the keys `list` and `render`";
@@ -241,6 +241,8 @@ fn is_no_switch(key: &str, value: &Value) -> bool {
         }
         // settings of a feed: what of them is a switch has a key of its own
         "feed" | "rss" => matches!(value, Value::Map(_) | Value::List(_)),
+        // words that have other meanings
+        "wip" | "listed" | "visible" | "unpublished" => true,
         _ => false,
     }
 }
