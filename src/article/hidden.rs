@@ -378,7 +378,7 @@ impl<'t> Search<'t> {
             let Some(end) = self.find("-->", at..self.text.len()) else {
                 let is_first = self.begins_a_line(at);
                 // browsers show nothing of what comes after it
-                if self.found.held.is_none() && (is_first || self.place == Place::Html) {
+                if self.found.held.is_none() && is_first && self.place == Place::Markdown {
                     let what = "the comment that begins with `<!--` is never closed".to_owned();
                     let remedy = "close it, or put backticks around it to show it";
                     self.found.held = Some((at, what, remedy));

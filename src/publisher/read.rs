@@ -237,8 +237,9 @@ pub(super) fn look(
             missing_since = None;
             false
         };
-        // a program that keeps running is told when a file is whole
-        if !order.finished.is_watching() && media_waited < MEDIA_PATIENCE {
+        // a program that keeps running is told when a file is whole, but not of what happened before it began
+        let is_told = order.finished.is_watching() && desk.has_walked;
+        if !is_told && media_waited < MEDIA_PATIENCE {
             let shown = parsed
                 .iter()
                 .filter_map(|parsed| parsed.waits_for.as_deref());
