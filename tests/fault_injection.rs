@@ -314,7 +314,11 @@ fn no_failing_call_of_a_server_harms_a_subscriber() {
                     return true;
                 }
                 let told = server.told();
-                let now = port(&told).and_then(served);
+                // the line that tells the port may be what could not be written
+                let now = match port(&told) {
+                    Some(port) => served(port),
+                    None => Some(entries(&copy).remove(2)),
+                };
                 now.is_some_and(|now| {
                     assert_harmless(&now, &before[2], &case);
                     now.len() > before[2].len() || told.contains("the old feeds stay")
