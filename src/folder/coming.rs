@@ -1,5 +1,5 @@
-//! Files that are being copied. Nobody should see half of one: until it is whole it counts as it was before, and who shows
-//! it waits.
+//! Files that are being copied. Readers must never get half of one. Until the copy is complete, the file counts as it was
+//! before, and articles that show it wait.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,13 +14,13 @@ use super::name::{self, classify};
 use super::{Finished, Found, Scan, age, readable, stamp_of};
 use crate::catalogue::Class;
 
-/// A file whose writer has not closed it, or not given it its name, counts as being copied for so long after it grew last.
+/// A file whose writer has not closed or renamed it counts as being copied until this long after it last grew.
 const SIGNS: Duration = Duration::from_secs(10);
-/// The same of a file of whose writer nothing is known.
+/// The same for a file whose writer is unknown.
 const STILL: Duration = Duration::from_secs(2);
 
-/// The name that a copying program will give to the file with this one: rsync, rclone, Syncthing, Nextcloud, `ProFTPD` and
-/// lftp, and whatever appends to the name.
+/// Returns the final name of a temporary file: that of rsync, rclone, Syncthing, Nextcloud, `ProFTPD` or lftp, or one with
+/// `.part` and the like appended. Returns `None` if the name is not temporary, or is not an asset's.
 pub(super) fn target(temporary: &OsStr) -> Option<&str> {
     let name = temporary.to_str()?;
     let appended = [".part", ".filepart", ".crdownload"];
@@ -49,7 +49,7 @@ pub(super) fn target(temporary: &OsStr) -> Option<&str> {
 /// One file that is being copied.
 #[derive(Debug, Clone)]
 struct Sign {
-    /// What grows: the file itself, or what will get its name.
+    /// The file that grows: the asset itself, or the temporary file that will be renamed to it.
     place: PathBuf,
     patience: Duration,
     /// When it counts as whole if it does not grow any more.
@@ -82,7 +82,7 @@ pub struct Coming {
 }
 
 impl Coming {
-    /// Takes what is being copied out of a scan: it is looked at when it is whole.
+    /// Removes files that are being copied from a scan. A later scan finds them when they are complete.
     #[must_use]
     pub fn take(scan: &mut Scan, root: &Path, finished: &Finished, clock: SystemTime) -> Self {
         let mut signs = BTreeMap::new();
@@ -181,8 +181,8 @@ impl Coming {
         scan.changed.sort_by(|a, b| a.path.cmp(&b.path));
     }
 
-    /// The path of a file that is being copied and whose name stands in this text. References may be written in other ways:
-    /// it is a hint.
+    /// Returns the path of a file that is being copied and whose name occurs in this text. This is a hint: references may be
+    /// written in other ways.
     #[must_use]
     pub fn named_in(&self, text: &[u8]) -> Option<&str> {
         let names = self.names.as_ref()?;

@@ -1,4 +1,4 @@
-//! Articles that come before the files that they show: they wait, and subscribers keep what they have.
+//! Articles that arrive before the files that they show. They wait, and subscribers keep the last version.
 
 use std::time::SystemTime;
 
