@@ -24,6 +24,7 @@ mod lock;
 mod mirror;
 mod publication;
 mod ready;
+mod replaced;
 mod shelf;
 
 pub use lock::{Lock, LockError};
